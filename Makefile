@@ -1,0 +1,48 @@
+# make run    build the default experiment (creates .venv first)
+# make test   what CI runs: unit and property tests, the smoke experiment, quick workflow tests
+# make test-all   everything, the slow tests and planted bugs too
+# make check  formatting, types, workflow lint
+# make docs   regenerate the config reference and the JSON schema
+SHELL := bash
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+ENV ?= cpu
+TARGETS ?=
+
+.PHONY: run test test-all check docs clean-venv
+
+run: $(VENV)/installed-$(ENV)
+	$(BIN)/snakemake $(TARGETS)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup
+
+test-all: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/pyright
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+docs: $(VENV)/installed-dev
+	$(BIN)/lineage config schema > workflow/schemas/config.schema.json
+	$(BIN)/lineage config docs > docs/config.md
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-cpu $(VENV)/installed-gpu: $(VENV)/installed-%: envs/%.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/installed-dev: envs/dev.txt $(VENV)/installed-$(ENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+clean-venv:
+	rm -rf $(VENV)

@@ -1,0 +1,45 @@
+"""Lineage: raise a language model through its whole life and measure it after every stage."""
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    experiment=EXPERIMENT.experiment,
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/evaluate.smk"
+
+
+rule all:
+    "Build everything that the experiment names."
+    input:
+        manifests(),
+    default_target: True
+
+
+rule data:
+    "Build the world, documents, corpora, tokenizers and token streams."
+    input:
+        manifests("data/", "tokenizers/"),
+
+
+rule models:
+    "Build every model and checkpoint."
+    input:
+        manifests("models/"),
+
+
+rule scores:
+    "Measure every model."
+    input:
+        manifests("scores/"),
+
+
+onsuccess:
+    print(where_to_look())

@@ -1,0 +1,1 @@
+"""Raise a language model through its whole life and measure every stage."""

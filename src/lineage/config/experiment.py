@@ -1,0 +1,136 @@
+"""The whole experiment: the closed model of `config.yaml`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from lineage.config.base import Frozen
+from lineage.config.documents import Corpus, DocumentReading
+from lineage.config.execution import Execution
+from lineage.config.imported import ImportModel
+from lineage.config.pretrain import PretrainRun
+from lineage.config.score import LanguageScore
+from lineage.config.tokenizer import Tokenizer, Tokens
+from lineage.config.world import World
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+"""Small letters, digits and underscores: names become folders."""
+ModelReference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(@[0-9]+)?$")]
+"""`base` (its last checkpoint) or `base@300`."""
+
+WORLD = "world"
+"""Name of the generated world among the documents of a corpus."""
+
+
+class CorpusEntry(Corpus):
+    """A named corpus: document sets put together, deduplicated, with a held-out part."""
+
+    of: Annotated[list[Name], Field(min_length=1)]
+    """Document sets, in order: names from `documents`, or `world` for the documents of the generated world."""
+
+
+class TokenizerEntry(Tokenizer):
+    """A named tokenizer, trained on a corpus or taken from a folder or the hub."""
+
+    corpus: Name | None = None
+    """Corpus that it is trained on; None where `existing` names a finished tokenizer."""
+
+
+class TokensEntry(Tokens):
+    """A named stream of tokens: the training part of a corpus through a tokenizer."""
+
+    corpus: Name
+    """Corpus that is tokenized."""
+    tokenizer: Name
+    """Tokenizer that is used."""
+
+
+class PretrainEntry(PretrainRun):
+    """A model trained on next tokens, from scratch or from another model."""
+
+    stage: Literal["pretrain"]
+    """Trains on next tokens."""
+    tokens: Name
+    """Token stream that it is trained on."""
+    start: ModelReference | None = None
+    """Model whose weights it starts from (new optimizer moments); None starts from scratch."""
+    checkpoints: list[Annotated[int, Field(ge=1)]] = []
+    """Steps whose models are kept and named `<model>@<step>`; empty keeps only the last step."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _checkpoints_fit(cls, raw: object) -> object:
+        if isinstance(raw, dict) and isinstance(raw.get("checkpoints"), list) and isinstance(raw.get("steps"), int):
+            wrong = [step for step in raw["checkpoints"] if isinstance(step, int) and step > raw["steps"]]
+            if wrong:
+                raise ValueError(f"checkpoints {wrong} lie behind the last step ({raw['steps']}): lower them or raise `steps`")
+        return raw
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _checkpoints_are_ordered(cls, value: list[int]) -> list[int]:
+        if value != sorted(set(value)):
+            raise ValueError(f"must be increasing and distinct, not {value}")
+        return value
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """Steps that end a segment; the last of them is what the bare name means."""
+        return self.checkpoints or [self.steps]
+
+
+class ImportEntry(ImportModel):
+    """A model of the user's own, from a folder or the hub, for every probe to run on."""
+
+    stage: Literal["import"]
+    """Takes a finished model."""
+    path: str | None = None
+    """Hugging Face folder, relative to `data_root`; None where `name` names a repository of the hub."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ImportEntry":
+        if (self.path is None) == (self.name is None):
+            raise ValueError("give either `path` (a folder) or `name` (a hub repository) with `revision`")
+        return self
+
+
+ModelEntry = Annotated[PretrainEntry | ImportEntry, Field(discriminator="stage")]
+
+
+class ScoresEntry(LanguageScore):
+    """First scores, of every model."""
+
+    corpus: Name
+    """Corpus whose held-out part is read."""
+    models: list[ModelReference] | None = None
+    """Models that are scored; None: every model and checkpoint."""
+
+
+class Experiment(Frozen):
+    """One experiment: what `snakemake` builds under `results/<experiment>/`."""
+
+    experiment: Name = "default"
+    """Name of the folder under `results/`."""
+    data_root: str | None = None
+    """Folder that relative paths of data start from; None: the folder in which snakemake runs. Not tracked: moving
+    the data makes nothing stale."""
+    track_code: bool = True
+    """Rerun what an edit of `src/lineage` touches; false tracks configs and inputs only."""
+    execution: Execution = Execution()
+    """Device, threads, processes, saving: never tracked."""
+    pathvars: dict[str, str] = {}
+    """Snakemake's path variables, for example `results: /scratch/results`."""
+    world: World | None = None
+    """The generated world; None: real data only."""
+    documents: dict[Name, DocumentReading] = {}
+    """Document sets from files, folders, `datasets` folders or the hub."""
+    corpora: dict[Name, CorpusEntry] = {}
+    """Document sets put together, deduplicated, with a held-out part."""
+    tokenizers: dict[Name, TokenizerEntry] = {}
+    """Tokenizers, trained or taken over."""
+    tokens: dict[Name, TokensEntry] = {}
+    """Token streams for training."""
+    models: dict[Name, ModelEntry] = {}
+    """The lineage: models by name, each with its stage and parents."""
+    scores: ScoresEntry | None = None
+    """First scores; None measures nothing."""

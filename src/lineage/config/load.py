@@ -1,0 +1,111 @@
+"""Reads an experiment from YAML files, with one clear message for every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from lineage.config.experiment import Experiment
+from lineage.config.messages import explain
+from lineage.config.references import check_references
+from lineage.errors import UserError
+
+NAMED_SECTIONS = ("documents", "corpora", "tokenizers", "tokens", "models")
+"""Sections that map names to entries; an overlay removes an entry by setting it to null."""
+
+
+def load_experiment(files: Sequence[Path]) -> Experiment:
+    """The experiment that these files describe together; later files are overlays on earlier ones.
+
+    Raises:
+        UserError: a file is missing or no YAML, or `validate` finds a mistake.
+    """
+    raw: dict[str, Any] = {}
+    for path in files:
+        raw = overlay(raw, read_yaml(path))
+    return validate(raw, files)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """One YAML file as a mapping.
+
+    Raises:
+        UserError: missing, not UTF-8, not YAML, not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such config file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict | None):
+        raise UserError(f"{path}: must hold a mapping of keys to values, not a {type(content).__name__}.")
+    return content or {}
+
+
+def overlay(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Mappings merge deeply, everything else is replaced: what Snakemake does with several config files."""
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        merged[key] = overlay(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def validate(raw: dict[str, Any], files: Sequence[Path] = ()) -> Experiment:
+    """The experiment of an already merged mapping.
+
+    Raises:
+        UserError: lists every mistake with file, key, value and what is allowed.
+    """
+    kept = {
+        key: {name: entry for name, entry in value.items() if entry is not None}
+        if key in NAMED_SECTIONS and isinstance(value, dict)
+        else value
+        for key, value in raw.items()
+    }
+    try:
+        experiment = Experiment.model_validate(kept)
+    except ValidationError as error:
+        raise UserError(_report(explain(error, Experiment, kept), files)) from None
+    mistakes = check_references(experiment)
+    if mistakes:
+        raise UserError(_report(mistakes, files))
+    return experiment
+
+
+def _report(mistakes: list[tuple[str, str]], files: Sequence[Path]) -> str:
+    contents = [(path, read_yaml(path)) for path in files]
+    return "\n".join(f"{_place(key, contents)}: {key} {message}" for key, message in dict.fromkeys(mistakes))
+
+
+def _place(key: str, contents: list[tuple[Path, dict[str, Any]]]) -> str:
+    """The last file that says anything about the key, or about the nearest key above it."""
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        for path, content in reversed(contents):
+            if _has(content, parts[:length]):
+                return _short(path)
+    return _short(contents[-1][0]) if contents else "config"
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _has(content: Any, parts: list[str]) -> bool:
+    for part in parts:
+        if isinstance(content, list) and part.isdigit() and int(part) < len(content):
+            content = content[int(part)]
+        elif isinstance(content, dict) and part in content:
+            content = content[part]
+        else:
+            return False
+    return True

@@ -1,0 +1,122 @@
+"""Names in an experiment that must mean something: checked before any job exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lineage.config.experiment import WORLD, Experiment, ImportEntry, ModelEntry, PretrainEntry
+from lineage.config.messages import did_you_mean, listed
+
+Mistake = tuple[str, str]
+"""Path of the key, message."""
+
+
+def check_references(experiment: Experiment) -> list[Mistake]:
+    """Every reference that leads nowhere, every cycle, every missing checkpoint, every tokenizer that disagrees."""
+    mistakes = [*_data_references(experiment), *_model_references(experiment)]
+    if not mistakes:
+        mistakes = [*_cycles(experiment)]
+    if not mistakes:
+        mistakes = [*_tokenizers_agree(experiment)]
+    return mistakes
+
+
+def model_step(experiment: Experiment, reference: str) -> tuple[str, int | None]:
+    """`base@300` -> ("base", 300); a bare name means the last checkpoint; imported models have no step."""
+    name, _, step = reference.partition("@")
+    entry = experiment.models[name]
+    if isinstance(entry, PretrainEntry):
+        return name, int(step) if step else entry.kept_steps[-1]
+    return name, None
+
+
+def artifact_names(name: str, entry: ModelEntry) -> list[str]:
+    """Folder names of a model's artifacts: `base@100`, `base@300`, or the bare name of an imported model."""
+    return [f"{name}@{step}" for step in entry.kept_steps] if isinstance(entry, PretrainEntry) else [name]
+
+
+def _unknown(path: str, value: str, kind: str, section: str, known: Iterable[str]) -> Mistake:
+    known = list(known)
+    return path, f"is '{value}', which is no {kind}.{did_you_mean(value, known)}\n  {section}: {listed(known)}"
+
+
+def _data_references(experiment: Experiment) -> Iterator[Mistake]:
+    sets = [*experiment.documents, *([WORLD] if experiment.world else [])]
+    if WORLD in experiment.documents:
+        yield f"documents.{WORLD}", "is the name of the generated world; choose another"
+    for name, corpus in experiment.corpora.items():
+        for position, one in enumerate(corpus.of):
+            if one not in sets:
+                yield _unknown(f"corpora.{name}.of.{position}", one, "document set", "documents", sets)
+    for name, tokenizer in experiment.tokenizers.items():
+        if (tokenizer.corpus is None) == (tokenizer.existing is None):
+            yield f"tokenizers.{name}", "give exactly one of `corpus` (train one) and `existing` (take one over)"
+        elif tokenizer.corpus is not None and tokenizer.corpus not in experiment.corpora:
+            yield _unknown(f"tokenizers.{name}.corpus", tokenizer.corpus, "corpus", "corpora", experiment.corpora)
+    for name, tokens in experiment.tokens.items():
+        if tokens.corpus not in experiment.corpora:
+            yield _unknown(f"tokens.{name}.corpus", tokens.corpus, "corpus", "corpora", experiment.corpora)
+        if tokens.tokenizer not in experiment.tokenizers:
+            yield _unknown(f"tokens.{name}.tokenizer", tokens.tokenizer, "tokenizer", "tokenizers", experiment.tokenizers)
+    if experiment.scores is not None and experiment.scores.corpus not in experiment.corpora:
+        yield _unknown("scores.corpus", experiment.scores.corpus, "corpus", "corpora", experiment.corpora)
+
+
+def _model_references(experiment: Experiment) -> Iterator[Mistake]:
+    for name, entry in experiment.models.items():
+        if isinstance(entry, PretrainEntry):
+            path = f"models.{name}"
+            if entry.tokens not in experiment.tokens:
+                yield _unknown(f"{path}.tokens", entry.tokens, "token stream", "tokens", experiment.tokens)
+            if (entry.architecture is None) == (entry.start is None):
+                yield path, "give exactly one of `architecture` (from scratch) and `start` (from another model)"
+            if entry.start is not None:
+                yield from _model_reference(experiment, f"{path}.start", entry.start)
+    if experiment.scores is not None:
+        for position, reference in enumerate(experiment.scores.models or []):
+            yield from _model_reference(experiment, f"scores.models.{position}", reference)
+
+
+def _model_reference(experiment: Experiment, path: str, reference: str) -> Iterator[Mistake]:
+    name, _, step = reference.partition("@")
+    if name not in experiment.models:
+        yield _unknown(path, name, "model", "models", experiment.models)
+        return
+    entry = experiment.models[name]
+    if step and isinstance(entry, ImportEntry):
+        yield path, f"is '{reference}', but '{name}' is imported and has no checkpoints: write '{name}'"
+    elif step and isinstance(entry, PretrainEntry) and int(step) not in entry.kept_steps:
+        kept = listed(artifact_names(name, entry))
+        yield path, f"is '{reference}', a checkpoint that is not declared; add {step} to models.{name}.checkpoints\n  kept: {kept}"
+
+
+def _cycles(experiment: Experiment) -> Iterator[Mistake]:
+    for name in experiment.models:
+        seen = [name]
+        while (parent := _parent(experiment, seen[-1])) is not None:
+            if parent == name:
+                yield f"models.{name}.start", f"makes a cycle: {' -> '.join([*seen, parent])}"
+            if parent in seen:
+                break
+            seen.append(parent)
+
+
+def _parent(experiment: Experiment, name: str) -> str | None:
+    entry = experiment.models[name]
+    return entry.start.partition("@")[0] if isinstance(entry, PretrainEntry) and entry.start else None
+
+
+def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
+    """A run that goes on from another pretraining run must read tokens of the same tokenizer."""
+    for name, entry in experiment.models.items():
+        parent = _parent(experiment, name)
+        if not isinstance(entry, PretrainEntry) or parent is None:
+            continue
+        start = experiment.models[parent]
+        if isinstance(start, PretrainEntry):
+            mine, theirs = (experiment.tokens[one.tokens].tokenizer for one in (entry, start))
+            if mine != theirs:
+                yield (
+                    f"models.{name}.tokens",
+                    f"is '{entry.tokens}' with the tokenizer '{mine}', but '{parent}' was trained with '{theirs}'",
+                )

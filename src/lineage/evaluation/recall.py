@@ -1,0 +1,112 @@
+"""Closed-book recall: does the model complete a held-out cue with the fact's value, from its weights alone?"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from lineage.errors import UserError
+from lineage.evaluation.log_probability import Scored, score_tokens
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A cue that ends right before its target; `candidates` are the values that the target is one of."""
+
+    fact: str
+    cue: str
+    target: str
+    candidates: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What a model made of one probe."""
+
+    fact: str
+    output: str
+    """Greedy continuation, of as many tokens as the target has, given the target's own tokens so far."""
+    correct: bool
+    """Greedy decoding gives the target, token for token."""
+    log_probability: float
+    """Mean over target tokens, nats."""
+    rank: int | None
+    """Place of the target among the candidates (1 is best); None where a candidate has more than one token."""
+
+
+def recall(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, probes: Sequence[Probe], *, batch_tokens: int
+) -> list[Recalled]:
+    """Asks every probe, in order.
+
+    Raises:
+        UserError: a target is empty, or shares a token with its cue.
+    """
+    sequences = [probe_tokens(tokenizer, probe) for probe in probes]
+    singles = _SingleTokens(tokenizer)
+    found: dict[int, Recalled] = {}
+    for index, scores in score_tokens(model, sequences, batch_tokens=batch_tokens):
+        probe, sequence = probes[index], sequences[index]
+        target = list(sequence.tokens[sequence.first :])
+        greedy = scores.greedy.tolist()
+        candidates = [singles(value) for value in probe.candidates]
+        rank = None
+        if len(target) == 1 and all(token is not None for token in candidates):
+            better = [token for token in candidates if scores.first_logits[token] > scores.first_logits[target[0]]]
+            rank = 1 + len(better)
+        found[index] = Recalled(
+            probe.fact,
+            tokenizer.decode(greedy).strip(),
+            greedy == target,
+            float(scores.log_probability.mean()),
+            rank,
+        )
+    return [found[index] for index in range(len(probes))]
+
+
+def probe_tokens(tokenizer: PreTrainedTokenizerFast, probe: Probe) -> Scored:
+    """Cue, one space and target, tokenized once; the target's tokens are those that start behind the cue.
+
+    Raises:
+        UserError: the target is empty, or a token holds parts of both.
+    """
+    if not probe.target.strip():
+        raise UserError(f"probe {probe.fact}: its target is empty. Give every probe the text that the model should say.")
+    encoded = tokenizer(f"{probe.cue} {probe.target}", add_special_tokens=False, return_offsets_mapping=True)
+    boundary = len(probe.cue)
+    stops = [stop for _, stop in encoded["offset_mapping"]]
+    first = bisect_right(stops, boundary)
+    start = encoded["offset_mapping"][first][0] if first < len(stops) else boundary
+    if start < boundary or first == 0:
+        raise UserError(
+            f"probe {probe.fact}: a token holds the end of the cue {probe.cue[-20:]!r} and the start of the target"
+            f" {probe.target!r}.\n  Word the cue so that it ends with a whole word."
+        )
+    return Scored(encoded["input_ids"], first)
+
+
+def exposure_bucket(count: int, levels: Sequence[int]) -> int:
+    """The largest level that a fact's count has reached: 10 is in bucket 8 of levels 0, 4, 8, 16."""
+    return levels[max(0, bisect_right(levels, count) - 1)]
+
+
+class _SingleTokens:
+    """The token of a word that stands behind a space, or None where the word has several."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast):
+        self._tokenizer = tokenizer
+        self._known: dict[str, int | None] = {}
+
+    def __call__(self, word: str) -> int | None:
+        if word not in self._known:
+            tokens = self._tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+            self._known[word] = tokens[0] if len(tokens) == 1 else None
+        return self._known[word]
+
+
+def counts_at_step(rows: Sequence[Mapping[str, int | str]], step: int) -> dict[str, int]:
+    """{fact: exposures} at one checkpoint, from the rows of `exposures.parquet`."""
+    return {str(row["fact"]): int(row["count"]) for row in rows if row["step"] == step}

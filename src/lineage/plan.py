@@ -1,0 +1,199 @@
+"""From an experiment to its jobs: which stage makes which artifact, from what.
+
+The Snakefile and the command line read the same plan, so what `lineage why` explains is what Snakemake compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from lineage.config.base import Frozen
+from lineage.config.documents import Corpus
+from lineage.config.experiment import WORLD, Experiment, ImportEntry, PretrainEntry
+from lineage.config.exposures import Exposures
+from lineage.config.imported import ImportModel
+from lineage.config.pretrain import Pretrain
+from lineage.config.references import artifact_names, model_step
+from lineage.config.score import LanguageScore
+from lineage.config.tokenizer import Tokens
+from lineage.freshness import canonical
+
+
+@dataclass(frozen=True)
+class Job:
+    """One artifact: the stage that makes it, what it reads, and where it lies below `results/<experiment>/`."""
+
+    stage: str
+    folder: str
+    spec: str
+    """Canonical JSON of exactly the config that the stage reads."""
+    inputs: dict[str, list[str]] = field(default_factory=dict)
+    """Folders of input artifacts by the name of the stage's parameter."""
+    external: dict[str, Path] = field(default_factory=dict)
+    """Files outside results, by the name of the stage's parameter."""
+
+    @property
+    def name(self) -> str:
+        """The last part of the folder: the wildcard of the rule."""
+        return self.folder.rpartition("/")[2]
+
+
+Plan = dict[str, Job]
+"""Jobs by folder, parents before children."""
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Every artifact that the experiment names."""
+    return {job.folder: job for job in _jobs(experiment)}
+
+
+def ancestors(plan: Plan, folder: str) -> list[str]:
+    """Folders that `folder` is made from, directly or not, in the order of the plan."""
+    found: set[str] = set()
+    todo = [folder]
+    while todo:
+        for parents in plan[todo.pop()].inputs.values():
+            todo.extend(parent for parent in parents if parent not in found)
+            found.update(parents)
+    return [one for one in plan if one in found]
+
+
+def model_folder(experiment: Experiment, reference: str) -> str:
+    """`base` -> `models/base@900`."""
+    name, step = model_step(experiment, reference)
+    return f"models/{name}" if step is None else f"models/{name}@{step}"
+
+
+def _jobs(experiment: Experiment) -> Iterator[Job]:
+    if experiment.world is not None:
+        yield Job("world", "data/world", canonical(experiment.world))
+    yield from _data_jobs(experiment)
+    yield from _model_jobs(experiment)
+    yield from _score_jobs(experiment)
+
+
+def _data_jobs(experiment: Experiment) -> Iterator[Job]:
+    for name, entry in experiment.documents.items():
+        spec = canonical(entry.model_dump(mode="json", exclude={"path"}))
+        yield Job("documents", f"data/documents/{name}", spec, external=_source(experiment, entry.path))
+    for name, entry in experiment.corpora.items():
+        sets = ["data/world" if one == WORLD else f"data/documents/{one}" for one in entry.of]
+        yield Job("corpus", f"data/corpora/{name}", stage_spec(Corpus, entry), {"documents": sets})
+    for name, entry in experiment.tokenizers.items():
+        inputs: dict[str, list[str]] = {}
+        if entry.corpus is not None:
+            inputs["corpus"] = [f"data/corpora/{entry.corpus}"]
+            if WORLD in experiment.corpora[entry.corpus].of:
+                inputs["world"] = ["data/world"]
+        spec = canonical(entry.model_dump(mode="json", exclude={"corpus": True, "existing": {"path"}}))
+        external = _source(experiment, entry.existing.path if entry.existing else None)
+        yield Job("tokenizer", f"tokenizers/{name}", spec, inputs, external)
+    for name, entry in experiment.tokens.items():
+        inputs = {"corpus": [f"data/corpora/{entry.corpus}"], "tokenizer": [f"tokenizers/{entry.tokenizer}"]}
+        yield Job("tokens", f"data/tokens/{name}", stage_spec(Tokens, entry), inputs)
+
+
+def _model_jobs(experiment: Experiment) -> Iterator[Job]:
+    for name in _parents_first(experiment):
+        entry = experiment.models[name]
+        if isinstance(entry, PretrainEntry):
+            yield from _segments(experiment, name, entry)
+        else:
+            yield _import_job(experiment, name, entry)
+
+
+def _segments(experiment: Experiment, name: str, entry: PretrainEntry) -> Iterator[Job]:
+    """A chain of jobs, one a kept checkpoint; each goes on from the state of the one before."""
+    tokens = experiment.tokens[entry.tokens]
+    first, start = 0, [model_folder(experiment, entry.start)] if entry.start else []
+    for last in entry.kept_steps:
+        spec = stage_spec(Pretrain, entry, first_step=first, last_step=last)
+        inputs = {
+            "tokens": [f"data/tokens/{entry.tokens}"],
+            "tokenizer": [f"tokenizers/{tokens.tokenizer}"],
+            "start": start,
+        }
+        if entry.held_out is not None:
+            inputs["held_out"] = [f"data/corpora/{tokens.corpus}"]
+        folder = f"models/{name}@{last}"
+        yield Job("pretrain", folder, spec, inputs)
+        first, start = last, [folder]
+    if _sees_world(experiment, entry):
+        yield _exposures_job(experiment, name, entry)
+
+
+def _sees_world(experiment: Experiment, entry: PretrainEntry) -> bool:
+    return WORLD in experiment.corpora[experiment.tokens[entry.tokens].corpus].of
+
+
+def _exposures_job(experiment: Experiment, name: str, entry: PretrainEntry) -> Job:
+    inputs = {
+        "models": [f"models/{one}" for one in artifact_names(name, entry)],
+        "tokens": [f"data/tokens/{entry.tokens}"],
+        "tokenizer": [f"tokenizers/{experiment.tokens[entry.tokens].tokenizer}"],
+        "world": ["data/world"],
+    }
+    start_step = None
+    if entry.start is not None:
+        parent, start_step = model_step(experiment, entry.start)
+        inputs["parent"] = [f"exposures/{parent}"] if _has_exposures(experiment, parent) else []
+        start_step = start_step if inputs["parent"] else None
+    spec = canonical(Exposures(checkpoints=entry.kept_steps, start_step=start_step))
+    return Job("exposures", f"exposures/{name}", spec, inputs)
+
+
+def _has_exposures(experiment: Experiment, name: str) -> bool:
+    entry = experiment.models[name]
+    return isinstance(entry, PretrainEntry) and _sees_world(experiment, entry)
+
+
+def _import_job(experiment: Experiment, name: str, entry: ImportEntry) -> Job:
+    external = _source(experiment, entry.path)
+    return Job("import_model", f"models/{name}", stage_spec(ImportModel, entry), external=external)
+
+
+def _score_jobs(experiment: Experiment) -> Iterator[Job]:
+    scores = experiment.scores
+    if scores is None:
+        return
+    every = [one for name, entry in experiment.models.items() for one in artifact_names(name, entry)]
+    asked = every if scores.models is None else [model_folder(experiment, one).rpartition("/")[2] for one in scores.models]
+    for artifact in dict.fromkeys(asked):
+        name = artifact.partition("@")[0]
+        inputs = {"model": [f"models/{artifact}"], "corpus": [f"data/corpora/{scores.corpus}"]}
+        if experiment.world is not None:
+            inputs["world"] = ["data/world"]
+        if _has_exposures(experiment, name):
+            inputs["exposures"] = [f"exposures/{name}"]
+        yield Job("score_language", f"scores/{artifact}/language", stage_spec(LanguageScore, scores), inputs)
+
+
+def stage_spec(config: type[Frozen], entry: BaseModel, **fixed: object) -> str:
+    """The fields of `entry` that the stage's own config has, as canonical JSON; references stay behind."""
+    fields = {name: getattr(entry, name) for name in config.model_fields if name not in fixed}
+    return canonical(config.model_validate(fields | fixed))
+
+
+def _parents_first(experiment: Experiment) -> list[str]:
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        entry = experiment.models[name]
+        if isinstance(entry, PretrainEntry) and entry.start:
+            visit(entry.start.partition("@")[0])
+        ordered.setdefault(name)
+
+    for name in experiment.models:
+        visit(name)
+    return list(ordered)
+
+
+def _source(experiment: Experiment, path: str | None) -> dict[str, Path]:
+    """The external input of a stage that reads a path of the user's, relative to `data_root`."""
+    if path is None:
+        return {}
+    return {"source": Path(experiment.data_root or ".").expanduser() / Path(path).expanduser()}

@@ -1,0 +1,167 @@
+"""Concatenate document sets, remove duplicates, split off held-out documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+from lineage.artifact import Artifact, ArtifactWriter
+from lineage.config.documents import Corpus
+from lineage.config.messages import listed
+from lineage.data.deduplication import Deduplication
+from lineage.data.schema import (
+    DOCUMENT_SCHEMA,
+    REMOVAL_SCHEMA,
+    Document,
+    Removal,
+    TableWriter,
+    UniqueIds,
+    count_rows,
+    read_columns,
+    read_documents,
+)
+from lineage.errors import UserError
+from lineage.progress import Progress
+
+KINDS = ("documents", "world")
+
+
+def corpus(config: Corpus, *, documents: list[Artifact], out: ArtifactWriter) -> None:
+    """Writes `documents.parquet` (training), `held_out.parquet` and `removed.parquet` (duplicates, what each is of).
+
+    Every document of the sets is in exactly one of the three, in order of the sets, up to the limits of the config.
+    What is held out depends on seed and id alone: another set beside it changes nothing.
+
+    Raises:
+        UserError: a set of another kind, an id that occurs twice, or nothing left to train on or to hold out.
+    """
+    out.kind = "corpus"
+    for artifact in documents:
+        if artifact.kind not in KINDS:
+            raise UserError(
+                f"{artifact.folder}: kind '{artifact.kind}' holds no documents; a corpus takes {listed(KINDS)}"
+            )
+    total = sum(count_rows(artifact.path("documents.parquet")) for artifact in documents)
+    out.reserve(sum(artifact.path("documents.parquet").stat().st_size for artifact in documents))
+    deduplication = Deduplication(exact=config.exact_duplicates, near=config.near_duplicates)
+    sources = _first_pass(documents, deduplication, total)
+    _check_sources(config, sources)
+    with Progress("splitting", total=total, unit="documents") as progress:
+        counts = _write(config, _watched(deduplication.decide(_stream(documents)), progress), out)
+    _check_result(config, counts)
+    out.counts |= {"documents_read": total, **counts}
+
+
+def _watched(
+    decisions: Iterable[tuple[Document, Removal | None]], progress: Progress
+) -> Iterator[tuple[Document, Removal | None]]:
+    for decision in decisions:
+        progress.advance()
+        yield decision
+
+
+def _stream(documents: list[Artifact]) -> Iterator[Document]:
+    for artifact in documents:
+        yield from read_documents(artifact.path("documents.parquet"))
+
+
+def _first_pass(documents: list[Artifact], deduplication: Deduplication, total: int) -> set[str]:
+    """Takes note of every document; the set of sources seen.
+
+    Raises:
+        UserError: an id occurs twice.
+    """
+    ids, sources = UniqueIds(), set[str]()
+    with Progress("finding duplicates", total=total, unit="documents") as progress:
+        for document in _stream(documents):
+            ids.add(document.id)
+            sources.add(document.source)
+            deduplication.note(document)
+            progress.advance()
+    ids.check(
+        lambda: _places(documents),
+        remedy="Ids must be unique over all sets of a corpus: set `id_prefix` of one of them.",
+    )
+    return sources
+
+
+def _places(documents: list[Artifact]) -> Iterator[tuple[str, str]]:
+    """(id, which document of which set) of every document."""
+    for artifact in documents:
+        path = artifact.path("documents.parquet")
+        number = 0
+        for ids, sources in read_columns(path, ("id", "source")):
+            for identifier, source in zip(ids, sources, strict=True):
+                number += 1
+                yield identifier, f"{path} document {number} (source {source})"
+
+
+def _write(config: Corpus, decisions: Iterable[tuple[Document, Removal | None]], out: ArtifactWriter) -> dict[str, int]:
+    """Distributes the documents over the three tables and counts them."""
+    characters = {"training": 0, "held_out": 0}
+    reasons = {"exact": 0, "near": 0}
+    with (
+        TableWriter(out.path("documents.parquet"), DOCUMENT_SCHEMA) as training,
+        TableWriter(out.path("held_out.parquet"), DOCUMENT_SCHEMA) as held_out,
+        TableWriter(out.path("removed.parquet"), REMOVAL_SCHEMA) as removed,
+    ):
+        for document, removal in decisions:
+            if removal is not None:
+                removed.write(removal)
+                reasons[removal.reason] += 1
+                continue
+            size = len(document.text)
+            if _is_full(config, training.num_rows + held_out.num_rows, sum(characters.values()) + size):
+                break
+            part = "held_out" if is_held_out(config, document) else "training"
+            characters[part] += size
+            (held_out if part == "held_out" else training).write(document, characters=size)
+    return {
+        "documents": training.num_rows,
+        "characters": characters["training"],
+        "held_out_documents": held_out.num_rows,
+        "held_out_characters": characters["held_out"],
+        "removed_exact": reasons["exact"],
+        "removed_near": reasons["near"],
+    }
+
+
+def _is_full(config: Corpus, num_documents: int, num_characters: int) -> bool:
+    too_many = config.max_documents is not None and num_documents >= config.max_documents
+    too_long = config.max_characters is not None and num_characters > config.max_characters
+    return too_many or too_long
+
+
+def is_held_out(config: Corpus, document: Document) -> bool:
+    """Whether a document belongs to the held-out part: a function of seed, id and source only."""
+    if config.held_out_sources is not None and not document.source.startswith(config.held_out_sources):
+        return False
+    digest = hashlib.blake2b(f"{config.seed}:{document.id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < config.held_out_share * 2**64
+
+
+def _check_sources(config: Corpus, sources: set[str]) -> None:
+    """
+    Raises:
+        UserError: an entry of `held_out_sources` that no document's source begins with.
+    """
+    for prefix in config.held_out_sources or ():
+        if not any(source.startswith(prefix) for source in sources):
+            raise UserError(
+                f"held_out_sources names '{prefix}', but no document's source begins with it.\n"
+                f"  sources found: {listed(sorted(sources))}"
+            )
+
+
+def _check_result(config: Corpus, counts: dict[str, int]) -> None:
+    """
+    Raises:
+        UserError: no training document, or none held out although a share was asked for.
+    """
+    if not counts["documents"]:
+        raise UserError("the corpus has no training document.\n  Raise the limits or lower `held_out_share`.")
+    if config.held_out_share and not counts["held_out_documents"]:
+        raise UserError(
+            f"held_out_share is {config.held_out_share}, but none of {counts['documents']:,} documents was drawn.\n"
+            "  Raise it, widen `held_out_sources`, or set it to 0 to hold nothing out."
+        )

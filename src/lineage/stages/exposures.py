@@ -1,0 +1,132 @@
+"""Count how often each fact of the world stood whole in what the steps of a run really saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from lineage.artifact import Artifact, ArtifactWriter
+from lineage.config.exposures import Exposures
+
+EXPOSURE_SCHEMA = pa.schema(
+    [
+        pa.field("fact", pa.string(), nullable=False),
+        pa.field("step", pa.int64(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),
+    ]
+)
+
+_ENCODED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class MentionSpans:
+    """Mentions as spans of tokens, sorted by document; every array is [mention]."""
+
+    document: NDArray[np.int64]
+    """Row of the document in the tokens artifact."""
+    fact: NDArray[np.int64]
+    """Row of the fact in the world's facts."""
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
+def exposures(
+    config: Exposures,
+    *,
+    models: list[Artifact],
+    tokens: Artifact,
+    tokenizer: Artifact,
+    world: Artifact,
+    parent: Artifact | None,
+    out: ArtifactWriter,
+) -> None:
+    """Writes `exposures.parquet`: for each checkpoint and fact, sentences that stood whole in one row of a step before it.
+
+    A sentence that the end of a row cuts in two is not counted, nor is one whose document was removed as a duplicate.
+    A run that went on from another model adds its own counts to those of its `parent` at `start_step`.
+    """
+    out.kind = "exposures"
+    facts = pq.read_table(world.path("facts.parquet"), columns=["id"]).column("id").to_pylist()
+    spans = _mention_spans(world, tokens, tokenizer, {fact: row for row, fact in enumerate(facts)})
+    counts = np.zeros((len(config.checkpoints), len(facts)), np.int64)
+    for step, document, start, stop in _segments(models, np.unique(spans.document)):
+        fact, at = whole_mentions(spans, document, start, stop)
+        row = np.searchsorted(config.checkpoints, step[at], side="right")
+        np.add.at(counts, (row, fact), 1)
+    counts = counts.cumsum(axis=0) + _parent_counts(parent, config.start_step, facts)
+    steps = np.repeat(config.checkpoints, len(facts))
+    columns = {"fact": facts * len(config.checkpoints), "step": steps, "count": counts.reshape(-1)}
+    pq.write_table(pa.table(columns, schema=EXPOSURE_SCHEMA), out.path("exposures.parquet"), compression="zstd")
+    out.counts |= {"facts": len(facts), "exposures": int(counts[-1].sum())}
+
+
+def whole_mentions(
+    spans: MentionSpans, document: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(facts, segments): every pair of a mention and a segment (tokens [start, stop) of a document) that holds all of it."""
+    first = np.searchsorted(spans.document, document, side="left")
+    last = np.searchsorted(spans.document, document, side="right")
+    lengths = last - first
+    segment = np.repeat(np.arange(len(document)), lengths)
+    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    mention = np.repeat(first, lengths) + offset
+    whole = (spans.start[mention] >= start[segment]) & (spans.stop[mention] <= stop[segment])
+    return spans.fact[mention[whole]], segment[whole]
+
+
+def _segments(models: list[Artifact], documents: NDArray[np.int64]) -> Iterator[list[NDArray[np.int64]]]:
+    """(step, document, start, stop) of the segments that come from `documents`, a row group at a time."""
+    wanted = pa.array(documents)
+    for model in models:
+        file = pq.ParquetFile(model.path("order.parquet"))
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=["step", "document", "start", "stop"])
+            table = table.filter(pc.is_in(table.column("document"), value_set=wanted))
+            yield [table.column(name).to_numpy() for name in ("step", "document", "start", "stop")]
+
+
+def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts: dict[str, int]) -> MentionSpans:
+    """Where the sentences that state facts lie in the token stream."""
+    ids = pq.read_table(tokens.path("documents.parquet"), columns=["id"]).column("id").to_pylist()
+    row_of = {identifier: row for row, identifier in enumerate(ids)}
+    lengths = np.diff(np.load(tokens.path("offsets.npy"), allow_pickle=False))
+    before_text, _, _ = tokens.manifest.spec["template"].partition("{text}")
+    encoder = Tokenizer.from_file(str(tokenizer.path("tokenizer.json")))
+    mentions: dict[str, list[tuple[str, int, int]]] = {}
+    for row in pq.read_table(world.path("mentions.parquet")).to_pylist():
+        mentions.setdefault(row["document"], []).append((row["fact"], row["start"], row["stop"]))
+    texts = pq.read_table(world.path("documents.parquet"), columns=["id", "title", "text"]).to_pylist()
+    kept = [one for one in texts if one["id"] in mentions and one["id"] in row_of]
+    found: list[tuple[int, int, int, int]] = []
+    for first in range(0, len(kept), _ENCODED_AT_ONCE):
+        part = kept[first : first + _ENCODED_AT_ONCE]
+        prefixes = [before_text.format(title=one["title"]) for one in part]
+        template = tokens.manifest.spec["template"]
+        filled = [template.format(text=one["text"], title=one["title"]) for one in part]
+        encoded = encoder.encode_batch(filled, add_special_tokens=False)
+        for one, prefix, encoding in zip(part, prefixes, encoded, strict=True):
+            row = row_of[one["id"]]
+            assert len(encoding.ids) + 1 == lengths[row], f"document {one['id']} was tokenized otherwise"
+            offsets = np.asarray(encoding.offsets)
+            for fact, start, stop in mentions[one["id"]]:
+                inside = np.nonzero((offsets[:, 1] > start + len(prefix)) & (offsets[:, 0] < stop + len(prefix)))[0]
+                found.append((row, facts[fact], int(inside[0]), int(inside[-1]) + 1))
+    found.sort()
+    columns = np.asarray(found, dtype=np.int64).reshape(-1, 4)
+    return MentionSpans(*columns.T)
+
+
+def _parent_counts(parent: Artifact | None, step: int | None, facts: list[str]) -> NDArray[np.int64]:
+    if parent is None:
+        return np.zeros(len(facts), np.int64)
+    table = pq.read_table(parent.path("exposures.parquet"), filters=[("step", "=", step)])
+    counts = dict(zip(table.column("fact").to_pylist(), table.column("count").to_pylist(), strict=True))
+    return np.asarray([counts[fact] for fact in facts], np.int64)

@@ -1,0 +1,51 @@
+"""Take a finished model from a folder or the hub into the lineage, for every probe to run on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
+
+from lineage.artifact import Artifact, ArtifactWriter
+from lineage.config.imported import ImportModel
+from lineage.errors import UserError
+from lineage.models.decoder import check_vocabulary, model_facts, open_decoder, open_tokenizer, require_safetensors
+
+PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model")
+"""Files that are taken; never pickled weights, never code."""
+
+
+def import_model(config: ImportModel, *, source: Path | None, out: ArtifactWriter) -> None:
+    """Copies weights, configs and tokenizer files and opens them once, strictly.
+
+    Raises:
+        UserError: no model there, pickled weights only, weights or a tokenizer that do not fit, no network.
+    """
+    out.kind = "model"
+    folder = _downloaded(config) if source is None else source
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so no Hugging Face model folder.")
+    require_safetensors(folder)
+    files = sorted({path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()})
+    for path in files:
+        if source is not None and not path.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{path}: is a link to {path.resolve()}, outside of its folder. Copy the file into {folder}.")
+    out.reserve(sum(path.stat().st_size for path in files))
+    for path in files:
+        shutil.copyfile(path, out.path(path.name))
+    model = open_decoder(out.folder)
+    check_vocabulary(model, open_tokenizer(out.folder), place=str(folder))
+    out.counts |= model_facts(model)
+
+
+def _downloaded(config: ImportModel) -> Path:
+    assert config.name is not None
+    try:
+        return Path(snapshot_download(config.name, revision=config.revision, allow_patterns=list(PATTERNS)))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise UserError(
+            f"{config.name} at {config.revision}: cannot be had from the hub ({error}).\n"
+            "  Check name, revision and network, or download the folder elsewhere and give its `path`."
+        ) from error

@@ -1,0 +1,132 @@
+"""A model made ready to train on this machine: device, processes, precision, compilation."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration
+from torch import Tensor, nn
+
+from lineage.config.execution import Execution
+from lineage.config.training import Optimizer
+from lineage.data.batch import Batch
+from lineage.errors import UserError
+from lineage.losses import Total
+from lineage.training import optimizer as optimizers
+
+Loss = Callable[[Any, Mapping[str, Tensor]], Total]
+"""(outputs of the model, targets of the batch) -> Total."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What one process needs to make an update."""
+
+    accelerator: Accelerator
+    model: nn.Module
+    """As the stage built it, on its device: never compiled or wrapped, the same weights."""
+    wrapped: nn.Module
+    """The model as accelerate wrapped it for processes or sharding."""
+    forward: Callable[..., Any]
+    """The wrapped model, compiled where `execution` asks for it."""
+    loss: Loss
+    optimizer: torch.optim.Optimizer
+    parameters: list[nn.Parameter]
+    """The trainable ones, each once."""
+    autocast: torch.dtype | None
+    micro_batch_rows: int | None
+
+    def micro_batches(self, batch: Batch) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
+        """Inputs and targets of this process's rows, on its device, in equal runs of rows.
+
+        Rows are split contiguously over processes and then over micro-batches.
+
+        Raises:
+            UserError: the rows cannot be split evenly over the processes.
+        """
+        processes = self.accelerator.num_processes
+        if batch.num_rows % processes:
+            raise UserError(
+                f"execution.processes: {processes} processes cannot share {batch.num_rows} rows of a batch evenly.\n"
+                "  Choose a number of processes that divides them."
+            )
+        share = batch.num_rows // processes
+        first = self.accelerator.process_index * share
+        rows = self.micro_batch_rows or share
+        bounds = [(at, min(at + rows, first + share)) for at in range(first, first + share, rows)]
+        return [(self._part(batch.inputs, *bound), self._part(batch.targets, *bound)) for bound in bounds]
+
+    def _part(self, tensors: Mapping[str, Tensor], start: int, stop: int) -> dict[str, Tensor]:
+        device = self.accelerator.device
+        if device.type != "cuda":
+            return {name: tensor[start:stop].to(device) for name, tensor in tensors.items()}
+        return {name: tensor[start:stop].pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
+
+
+def prepare(
+    model: nn.Module, loss: Loss, *, optimizer: Optimizer, execution: Execution, tracker_dir: Path | None
+) -> Engine:
+    """Moves, wraps and compiles the model as `execution` says and builds its optimizer.
+
+    Autocast is entered by the loop, not by accelerate: accelerate would copy all logits to float32. FSDP (version 2) is
+    switched on by `accelerate launch --use_fsdp`.
+
+    Raises:
+        UserError: no such device, another number of processes than started, a tracker that is not installed.
+    """
+    accelerator = _accelerator(execution, tracker_dir)
+    torch.set_num_threads(execution.threads)
+    if execution.gradient_checkpointing:
+        _enable_checkpointing(model)
+    model.to(accelerator.device)
+    built = optimizers.build(model, optimizer)
+    wrapped, wrapped_optimizer = accelerator.prepare(model, built)
+    bare = accelerator.unwrap_model(wrapped)
+    return Engine(
+        accelerator=accelerator,
+        model=bare,
+        wrapped=wrapped,
+        forward=torch.compile(wrapped) if execution.compile else wrapped,
+        loss=torch.compile(loss) if execution.compile else loss,
+        optimizer=wrapped_optimizer.optimizer,
+        parameters=[parameter for parameter in bare.parameters() if parameter.requires_grad],
+        autocast=torch.bfloat16 if optimizer.precision == "bf16" else None,
+        micro_batch_rows=execution.micro_batch_rows,
+    )
+
+
+def _accelerator(execution: Execution, tracker_dir: Path | None) -> Accelerator:
+    has_gpu = torch.cuda.is_available()
+    if execution.device == "gpu" and not has_gpu:
+        raise UserError("execution.device is 'gpu', but torch sees none here. Use 'cpu' or 'auto'.")
+    for name in execution.trackers:
+        if importlib.util.find_spec(name) is None:
+            raise UserError(f"execution.trackers: '{name}' is not installed: pip install {name}")
+    if execution.trackers and tracker_dir is None:
+        raise UserError("execution.trackers: this stage has no folder for trackers; leave the list empty.")
+    accelerator = Accelerator(
+        cpu=execution.device == "cpu" or not has_gpu,
+        mixed_precision="no",
+        gradient_accumulation_steps=1,
+        log_with=list(execution.trackers) or None,
+        project_config=ProjectConfiguration(logging_dir=str(tracker_dir)) if tracker_dir else None,
+    )
+    if accelerator.num_processes != execution.processes:
+        raise UserError(
+            f"execution.processes is {execution.processes}, but {accelerator.num_processes} were started.\n"
+            f"  Start the stage with `torchrun --nproc-per-node {execution.processes}`."
+        )
+    return accelerator
+
+
+def _enable_checkpointing(model: nn.Module) -> None:
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    if enable is None:
+        raise UserError(f"execution.gradient_checkpointing: {type(model).__name__} cannot do it; switch it off.")
+    enable(activation_checkpointing_kwargs={"use_reentrant": False})

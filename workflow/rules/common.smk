@@ -1,0 +1,108 @@
+"""Helpers of the rules: the plan of the experiment, and what each rule says to its stage."""
+
+import json
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from lineage.config.load import validate
+from lineage.errors import UserError
+from lineage.external import digest
+from lineage.freshness import canonical, code_fingerprint
+from lineage.plan import make_plan
+
+# Jobs run the interpreter that runs Snakemake, unless a software environment puts its own first.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+try:
+    EXPERIMENT = validate(config, [Path(path) for path in workflow.configfiles])
+except UserError as error:
+    raise WorkflowError(f"the config has mistakes.\n{error}") from None
+
+PLAN = make_plan(EXPERIMENT)
+
+
+def manifests(*sections):
+    """Manifests of all artifacts whose folder starts with one of `sections` (all artifacts where none is given)."""
+    return [manifest(folder) for folder in PLAN if not sections or folder.startswith(sections)]
+
+
+def manifest(folder):
+    """The declared output of one artifact."""
+    return f"<results>/<experiment>/{folder}/manifest.json"
+
+
+def names(stage, section):
+    """A wildcard constraint: the names that `stage` makes in `section`, and nothing else."""
+    made = [job.folder.removeprefix(f"{section}/").partition("/")[0] for job in PLAN.values() if job.stage == stage]
+    return "|".join(made) or "none"
+
+
+def parents(folder, role):
+    """Input function: manifests of the artifacts that `folder` reads as `role`; none where it reads none."""
+
+    def find(wildcards):
+        return [manifest(parent) for parent in PLAN[folder.format(**wildcards)].inputs.get(role, [])]
+
+    return find
+
+
+def spec(folder):
+    """Tracked: the canonical spec of the artifact."""
+    return lambda wildcards: PLAN[folder.format(**wildcards)].spec
+
+
+@lru_cache
+def _code(stage):
+    return canonical(code_fingerprint(stage)) if EXPERIMENT.track_code else "{}"
+
+
+def code(stage):
+    """Tracked: the fingerprint of the stage's code."""
+    return lambda wildcards: _code(stage)
+
+
+def external_digests(folder):
+    """Tracked: the content of the external files that the artifact reads, wherever they lie."""
+
+    def find(wildcards):
+        try:
+            found = {role: digest(path) for role, path in PLAN[folder.format(**wildcards)].external.items()}
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return canonical(found)
+
+    return find
+
+
+def external_paths(folder):
+    """Not tracked (it takes `output`): where the external files lie on this machine."""
+
+    def find(wildcards, output):
+        paths = PLAN[folder.format(**wildcards)].external
+        return json.dumps({role: str(path) for role, path in paths.items()})
+
+    return find
+
+
+def execution(wildcards, threads, resources):
+    """Not tracked (it takes `threads` and `resources`): device, threads, processes and time limit of the job."""
+    gpus = int(resources.get("gpu", 0) or 0)
+    given = {"threads": threads, "gpus": gpus, "minutes": resources.get("runtime") or None}
+    return json.dumps(EXPERIMENT.execution.model_dump(mode="json") | given)
+
+
+def state(wildcards, output):
+    """Not tracked (it takes `output`): where resume state is kept, outside the declared outputs."""
+    folder = Path(str(output)).parent
+    root = next(parent for parent in folder.parents if parent.name == EXPERIMENT.experiment)
+    return str(root / "state" / folder.relative_to(root))
+
+
+def where_to_look():
+    """The last line of a run."""
+    root = Path(workflow.pathvars.get("results")) / EXPERIMENT.experiment
+    return f"\nDone. Everything is in {root}/ (`lineage runs` shows it as a table, results/README.md explains the tree).\n"
