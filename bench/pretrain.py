@@ -41,7 +41,7 @@ WARMUP_STEPS = 3
 CURVE_TOLERANCE = 2e-4
 """Largest relative difference of the two loss curves in float32: rounding of two orders of summation."""
 
-SIZES: dict[str, dict[str, int]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "1M": {"vocab_size": 2048, "hidden_size": 128, "intermediate_size": 344, "num_hidden_layers": 4},
     "5M": {"vocab_size": 4096, "hidden_size": 256, "intermediate_size": 688, "num_hidden_layers": 5},
     "85M": {"vocab_size": 8192, "hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 11},
@@ -194,7 +194,8 @@ def main() -> None:
     device = torch.cuda.get_device_name() if arguments.device == "gpu" else f"{platform.machine()} CPU"
     print(
         f"{device}, {arguments.threads} threads, torch {torch.__version__}, transformers {transformers.__version__};"
-        f" {arguments.batch_tokens} tokens a step, rows of {arguments.sequence_length}, {arguments.attention} attention,"
+        f" {arguments.batch_tokens} tokens a step in rows of {arguments.sequence_length},"
+        f" {arguments.attention} attention,"
         f" {arguments.precision}, {arguments.clock} seconds"
     )
     for size in arguments.sizes:

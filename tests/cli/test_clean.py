@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lineage.cli import staleness
+from lineage.cli.leftovers import find_leftovers, remove
 from lineage.cli.project import open_project
 from tests.cli.building import Workspace
 from tests.cli.conftest import ask, call
@@ -119,6 +120,27 @@ def test_what_a_live_process_writes_is_never_touched(built: Workspace, victim: s
         assert file.exists()
     assert ask("clean", "--yes")["leftovers"][0]["gone"]
     assert not file.exists()
+
+
+def test_a_writer_that_started_after_the_listing_is_noticed(built: Workspace):
+    file = write(built.root / "models" / "base@2.partial" / "model.safetensors")
+    project = open_project(None, None, None, None)
+    (listed,) = find_leftovers(project, unreferenced=False)
+    with write(built.root / "state" / "models" / "base@2.lock").open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not remove(project, listed)
+    assert file.exists()
+
+
+def test_a_folder_that_became_whole_after_the_listing_stays(built: Workspace):
+    manifest = built.root / "models" / "base@2" / "manifest.json"
+    content = manifest.read_text()
+    manifest.unlink()
+    project = open_project(None, None, None, None)
+    (listed,) = find_leftovers(project, unreferenced=False)
+    manifest.write_text(content)
+    assert not remove(project, listed)
+    assert manifest.exists()
 
 
 def test_a_lock_further_down_protects_the_folders_above(built: Workspace):

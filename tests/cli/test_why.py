@@ -137,18 +137,19 @@ def test_without_the_config_of_these_results_there_is_no_answer(built: Workspace
 def test_fingerprints_of_resume_state_are_those_of_the_stage_entry(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
-    """Runs two jobs through `lineage.stage.run` and compares the folder that each was given for its state."""
+    """Runs jobs through `lineage.stage.run` and compares the folder that each was given for its state."""
     given: dict[str, str] = {}
 
     def documents(config: Documents, *, source: Path, out: ArtifactWriter) -> None:
         out.kind, given["data/documents/notes"] = "documents", out.state.name
 
     def corpus(config: Corpus, *, documents: list[Artifact], out: ArtifactWriter) -> None:
-        out.kind, given["data/corpora/main"] = "corpus", out.state.name
+        out.kind, given[f"data/corpora/{out.target.name}"] = "corpus", out.state.name
 
     monkeypatch.setattr(stage, "stage_function", {"documents": documents, "corpus": corpus}.__getitem__)
+    workspace.write_config(lambda config: config["corpora"].update(small={"of": ["notes"]}))
     build_one(workspace.plan["data/world"], workspace.root)
-    for name in ("data/documents/notes", "data/corpora/main"):
+    for name in ("data/documents/notes", "data/corpora/main", "data/corpora/small"):
         job = workspace.plan[name]
         manifests = {
             role: [workspace.root / one / "manifest.json" for one in made] for role, made in job.inputs.items()
@@ -170,4 +171,5 @@ def test_fingerprints_of_resume_state_are_those_of_the_stage_entry(
     verdicts = staleness.judge(project)
     expected = {name: staleness.fingerprint(project, project.plan[name], verdicts) for name in given}
     assert given == expected
+    assert len(set(given.values())) == 3
     assert verdicts["data/corpora/main"].state == "whole"

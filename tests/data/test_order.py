@@ -1,6 +1,7 @@
 """The data order: every token once and in order, whatever the shapes."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,8 @@ def test_every_epoch_holds_every_token_once_and_documents_in_order(order: Order)
     epochs = read(order, 3 * size).reshape(3, size)
     for epoch in epochs:
         assert sorted(epoch) == list(range(size))
-        starts = {int(start) for start, stop in zip(order.stream.offsets, order.stream.offsets[1:]) if stop > start}
-        breaks = [int(token) for before, token in zip(epoch, epoch[1:]) if token != before + 1]
+        starts = {int(start) for start, stop in pairwise(order.stream.offsets) if stop > start}
+        breaks = [int(token) for before, token in pairwise(epoch) if token != before + 1]
         assert {int(epoch[0]), *breaks} <= starts  # the order is broken at document borders only
 
 

@@ -65,7 +65,7 @@ def test_first_loss_is_the_mean_over_all_labels(tmp_path: Path):
 
 
 def test_clips_before_the_update(tmp_path: Path):
-    """The first AdamW update hides the scale of the gradient, its moments do not: 0.1 * g after one step (beta1 0.9)."""
+    """AdamW hides the scale of the first gradient, its first moment does not: 0.1 * g with beta1 0.9."""
     from safetensors.torch import load_file
 
     clip = 1e-3
@@ -110,7 +110,7 @@ def test_broken_weights_do_not_replace_a_good_state(tmp_path: Path):
     run(model, tmp_path, steps=2)
     good = (tmp_path / STATE).read_bytes()
 
-    with pytest.raises(UserError, match="step 3: .*not finite"):
+    with pytest.raises(UserError, match=r"step 3: .*not finite"):
         run(model, tmp_path, steps=4, schedule=lambda step: 1e39)  # an update that leaves no finite weight
     assert (tmp_path / STATE).read_bytes() == good
 

@@ -46,7 +46,7 @@ def clean(
     if unreferenced:
         project.required_plan()
     leftovers = find_leftovers(project, unreferenced=unreferenced)
-    gone = [yes and one.held_by is None and remove(project, one) for one in leftovers]
+    gone = [yes and remove(project, one) for one in leftovers]
     going = [one for one, removed in zip(leftovers, gone, strict=True) if (removed if yes else one.held_by is None)]
     total = sum(one.bytes for one in going)
     if as_json:

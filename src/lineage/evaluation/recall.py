@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,8 +90,13 @@ def probe_tokens(tokenizer: PreTrainedTokenizerFast, probe: Probe) -> Scored:
 
 
 def exposure_bucket(count: int, levels: Sequence[int]) -> int:
-    """The largest level that a fact's count has reached: 10 is in bucket 8 of levels 0, 4, 8, 16."""
-    return levels[max(0, bisect_right(levels, count) - 1)]
+    """The designed level that a fact's real count is nearest to, by ratio; 0 is a level of its own.
+
+    Rows that cut a sentence in two and duplicates that went make real counts a little smaller than designed ones:
+    57 of 64 is in bucket 64, and 1 is in bucket 1 of levels 0, 1, 2, 4.
+    """
+    candidates = [level for level in levels if level > 0] if count > 0 else list(levels)
+    return min(candidates, key=lambda level: (abs(math.log((count + 0.01) / (level + 0.01))), level))
 
 
 class _SingleTokens:

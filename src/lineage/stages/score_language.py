@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -137,8 +138,16 @@ def _recall(
     if counts is not None:
         tested = [row for row in rows if row["role"] == TEST_ROLE]
         buckets = [(level, [row for row in tested if exposure_bucket(row["exposures"], levels) == level]) for level in levels]
-        metrics["by_exposure"] = [{"exposures_from": level} | _rate(config, bucket, subjects) for level, bucket in buckets]
+        metrics["by_exposure"] = [
+            {"level": level, "mean_exposures": _mean(row["exposures"] for row in bucket)} | _rate(config, bucket, subjects)
+            for level, bucket in buckets
+        ]
     return metrics, rows
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return sum(found) / len(found) if found else None
 
 
 def _roles(rows: list[dict[str, Any]]) -> list[str]:

@@ -16,8 +16,8 @@ more even at its first initialization."""
 def check_document_attention(model: nn.Module, *, vocab_size: int) -> None:
     """Runs two short rows that differ in their first document only; the second document's logits must be equal.
 
-    State-space and linear-attention models ignore `position_ids`, and some attention implementations do not read them as
-    borders: with `attention: document` they would learn from what they must not see.
+    State-space and linear-attention models ignore `position_ids`, and some attention implementations do not read them
+    as borders: with `attention: document` they would learn from what they must not see.
 
     Raises:
         UserError: the first document changes what the model says about the second.
@@ -34,5 +34,6 @@ def check_document_attention(model: nn.Module, *, vocab_size: int) -> None:
     if not change < TOLERANCE:
         raise UserError(
             f"attention is 'document', but {type(model).__name__} sees the document before in a packed row"
-            f" (a log-probability changes by {change:.2g}).\n  Set `attention: row`, or choose a model with attention masks."
+            f" (a log-probability changes by {change:.2g}).\n"
+            "  Set `attention: row`, or choose a model that takes attention masks."
         )

@@ -14,6 +14,8 @@ import torch
 
 STATE_BYTES_PER_SECOND = 50e6
 """Disk speed assumed for the margin before the wall limit until a save has been measured."""
+FORGETTING = 0.9
+"""How much of the longest step is still expected a step later: the first one may have compiled the model."""
 
 
 class PhaseTimer:
@@ -65,7 +67,7 @@ class WallClock:
     def due(self) -> Due:
         """Asked once a step; the margin is two saves (this one, and the result) and two of the longest steps."""
         now = time.monotonic()
-        self._longest_step = max(self._longest_step, now - self._last_step)
+        self._longest_step = max(FORGETTING * self._longest_step, now - self._last_step)
         self._last_step = now
         margin = 2 * self._margin_of_save + 2 * self._longest_step
         stop = self._limit is not None and now + margin >= self._limit

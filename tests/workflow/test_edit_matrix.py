@@ -1,0 +1,397 @@
+"""The exact set of artifacts that each edit makes stale, against tables written by hand.
+
+The tables name what an edit touches directly; what follows from it comes from PARENTS, also written by hand. A config leaf
+or module without a row fails the test, so nobody adds a key without saying what it reruns.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lineage import freshness, plan
+from lineage.config.load import load_experiment, overlay
+from tests.workflow.conftest import IMPORTED, REPOSITORY, SMOKE
+
+StaleArtifacts = Callable[..., set[str]]
+
+PARENTS: dict[str, list[str]] = {
+    "data/world": [],
+    "data/documents/notes": [],
+    "data/corpora/main": ["data/world", "data/documents/notes"],
+    "tokenizers/main": ["data/corpora/main", "data/world"],
+    "data/tokens/main": ["data/corpora/main", "tokenizers/main"],
+    "models/base@8": ["data/tokens/main", "tokenizers/main", "data/corpora/main"],
+    "models/base@24": ["models/base@8"],
+    "models/late@4": ["models/base@8"],
+    "models/outside": [],
+    "exposures/base": ["models/base@8", "models/base@24", "data/world", "tokenizers/main"],
+    "exposures/late": ["models/late@4", "exposures/base"],
+    "scores/base@8/language": ["models/base@8", "exposures/base", "data/corpora/main", "data/world"],
+    "scores/base@24/language": ["models/base@24", "exposures/base", "data/corpora/main", "data/world"],
+    "scores/late@4/language": ["models/late@4", "exposures/late", "data/corpora/main", "data/world"],
+    "scores/outside/language": ["models/outside", "data/corpora/main", "data/world"],
+}
+SCORES = {folder for folder in PARENTS if folder.startswith("scores/")}
+EXPOSURES = {"exposures/base", "exposures/late"}
+PRETRAINED = {"models/base@8", "models/base@24", "models/late@4"}
+EVERYTHING = set(PARENTS)
+
+CONFIG: dict[str, set[str]] = {
+    "world": {"data/world"},
+    "documents.notes": {"data/documents/notes"},
+    "corpora.main": {"data/corpora/main"},
+    "tokenizers.main": {"tokenizers/main"},
+    "tokens.main": {"data/tokens/main"},
+    "models.base": {"models/base@8", "models/base@24"},
+    "models.late": {"models/late@4"},
+    "models.outside": {"models/outside"},
+    "scores": SCORES,
+    "execution": set(),
+    "data_root": set(),
+    "pathvars": set(),
+    "documents.notes.path": set(),
+}
+"""Beginning of a key -> artifacts whose own spec holds it; the longest beginning counts."""
+
+NOT_EDITED = {
+    "experiment": "another name is another folder",
+    "track_code": "tested by itself",
+    "models.base.stage": "names the rule",
+    "models.late.stage": "names the rule",
+    "models.outside.stage": "names the rule",
+    "documents.notes.reader": "needs other keys",
+    "models.outside.name": "excludes `path`",
+    "models.outside.revision": "goes with `name`",
+    "models.base.start": "excludes `architecture`",
+    "models.late.architecture": "excludes `start`",
+    "tokenizers.main.existing": "excludes `corpus`",
+    "models.base.architecture.settings": "tested through hidden_size",
+    "scores.corpus": "there is one corpus",
+    "corpora.main.of.0": "changes the inputs, tested by itself",
+    "corpora.main.of.1": "changes the inputs, tested by itself",
+    "tokenizers.main.corpus": "there is one corpus",
+    "tokens.main.corpus": "there is one corpus",
+    "tokens.main.tokenizer": "there is one tokenizer",
+    "models.base.tokens": "there is one token stream",
+    "models.late.tokens": "there is one token stream",
+    "models.late.held_out": "adds an input, tested by itself",
+    "scores.models": "takes artifacts away, changes none",
+    "documents.notes.limit": "None or a number: tested by itself",
+}
+
+OTHER_VALUES: dict[str, Any] = {
+    "world.exposure_levels": [0, 2, 7],
+    "world.hazard_domains": ["plants"],
+    "world.null": "equal_exposures",
+    "world.tuned_hazards": 16,
+    "world.hazards_per_level": 8,
+    "documents.notes.path": "moved/notes",
+    "documents.notes.split": "line",
+    "documents.notes.pattern": "*.txt",
+    "corpora.main.held_out_sources": ["world/background"],
+    "corpora.main.max_documents": 100,
+    "corpora.main.max_characters": 10_000,
+    "corpora.main.near_duplicates.threshold": 0.75,
+    "corpora.main.held_out_share": 0.1,
+    "tokenizers.main.sample_characters": 5000,
+    "tokens.main.template": "{title} {text}",
+    "models.base.steps": 32,
+    "models.base.checkpoints": [8, 23],
+    "models.late.checkpoints": [4],
+    "models.late.start": "base@24",
+    "models.base.optimization.betas": [0.8, 0.9],
+    "models.late.optimization.betas": [0.8, 0.9],
+    "models.base.optimization.batch_tokens": 1024,
+    "models.late.optimization.batch_tokens": 1024,
+    "models.base.optimization.sequence_length": 32,
+    "models.late.optimization.sequence_length": 32,
+    "models.base.optimization.clip_norm": 0.5,
+    "models.late.optimization.clip_norm": 0.5,
+    "models.base.optimization.warmup_steps": 3,
+    "models.late.optimization.warmup_steps": 3,
+    "models.base.architecture.model_type": "qwen2",
+    "scores.held_out_documents": 3,
+    "execution.micro_batch_rows": 2,
+    "execution.minutes": 60.0,
+    "execution.trackers": ["tensorboard"],
+    "execution.device": "cpu",
+    "data_root": ".",
+    "pathvars": {},
+}
+"""Values for leaves that the rule of thumb (not, + 1, halve, another choice) would make invalid or leave as they are."""
+
+SPECIAL: dict[str, set[str]] = {
+    # The horizon is in every segment; the last checkpoint is gone, the first is what it was.
+    "models.base.checkpoints": {"models/base@23", "exposures/base", "scores/base@23/language"},
+    # Naming the only checkpoint changes nothing.
+    "models.late.checkpoints": set(),
+}
+
+MODULES: dict[str, set[str]] = {
+    "world": {"data/world"},
+    "config.world": {"data/world"},
+    "stages.world": {"data/world"},
+    "stages.documents": {"data/documents/notes"},
+    "data.readers": {"data/documents/notes"},
+    "config.documents": {"data/documents/notes", "data/corpora/main"},
+    "stages.corpus": {"data/corpora/main"},
+    "data.deduplication": {"data/corpora/main"},
+    "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main", "data/tokens/main"},
+    "stages.tokenizer": {"tokenizers/main"},
+    "config.tokenizer": {"tokenizers/main", "data/tokens/main"},
+    "data.tokenizer": {"tokenizers/main", "data/tokens/main"},
+    "stages.tokens": {"data/tokens/main"},
+    "data.tokenization": {"data/tokens/main"},
+    "stages.pretrain": PRETRAINED,
+    "config.pretrain": PRETRAINED | {"models/outside"} | SCORES,
+    "config.training": PRETRAINED | {"models/outside"} | SCORES,
+    "training": PRETRAINED,
+    "losses": PRETRAINED,
+    "data.batch": PRETRAINED,
+    "data.order": PRETRAINED,
+    "models": PRETRAINED | {"models/outside"} | SCORES,
+    "evaluation": SCORES,
+    "evaluation.held_out": PRETRAINED | SCORES,
+    "evaluation.log_probability": PRETRAINED | SCORES,
+    "stages.import_model": {"models/outside"},
+    "config.imported": {"models/outside"},
+    "stages.exposures": EXPOSURES,
+    "config.exposures": EXPOSURES,
+    "stages.score_language": SCORES,
+    "config.score": SCORES,
+    "data": set(),
+    "cli": set(),
+    "plan": set(),
+    "external": set(),
+    "config.experiment": set(),
+    "config.load": set(),
+    "config.references": set(),
+    "config.reference": set(),
+    # Plumbing counts by a format version.
+    "": set(),
+    "artifact": set(),
+    "config": set(),
+    "config.base": set(),
+    "config.execution": set(),
+    "config.messages": set(),
+    "devices": set(),
+    "errors": set(),
+    "freshness": set(),
+    "progress": set(),
+    "stage": set(),
+    "stages": set(),
+}
+"""Beginning of a module below `lineage` -> artifacts whose stage can reach it; the longest beginning counts."""
+
+
+def with_descendants(direct: set[str]) -> set[str]:
+    found = set(direct)
+    while True:
+        more = {child for child, parents in PARENTS.items() if found & set(parents)} - found
+        if not more:
+            return found
+        found |= more
+
+
+def longest(table: dict[str, set[str]], key: str) -> set[str]:
+    beginnings = [one for one in table if one == key or one == "" and key == "" or key.startswith(f"{one}.") and one]
+    assert beginnings, f"{key}: no row in the table says what it reruns"
+    return table[max(beginnings, key=len)]
+
+
+def experiment_files() -> list[Path]:
+    return [REPOSITORY / "config.yaml", REPOSITORY / SMOKE]
+
+
+def smoke_config() -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for path in experiment_files():
+        merged = overlay(merged, yaml.safe_load(path.read_text()))
+    from lineage.config.load import validate
+
+    return validate(overlay(merged, IMPORTED)).model_dump(mode="json")
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of everything that is no mapping; lists are leaves, but for lists of references."""
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from leaves(value, f"{path}.{key}" if path else key)
+    elif path.endswith(".of"):
+        yield from ((f"{path}.{position}", value) for position, value in enumerate(node))
+    else:
+        yield path, node
+
+
+def other_value(path: str, value: Any) -> Any:
+    if path in OTHER_VALUES:
+        return OTHER_VALUES[path]
+    choices = [["cosine", "linear"], ["fp32", "bf16"], ["document", "row"]]
+    for choice in choices:
+        if value in choice:
+            return choice[1 - choice.index(value)]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return value / 2 if value else 0.25
+    if isinstance(value, str) or value is None:
+        return "linear" if value == "constant" else f"{value or ''}x"
+    raise AssertionError(f"{path}: give another value than {value!r} in OTHER_VALUES")
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return value
+
+
+def edited_leaves() -> list[tuple[str, Any]]:
+    return [(path, value) for path, value in leaves(smoke_config()) if path not in NOT_EDITED]
+
+
+def check_leaf(stale_artifacts: StaleArtifacts, path: str, value: Any) -> None:
+    expected = SPECIAL[path] if path in SPECIAL else with_descendants(longest(CONFIG, path))
+    assert stale_artifacts(nested(path, other_value(path, value))) == expected, path
+
+
+def check_module(stale_artifacts: StaleArtifacts, copy: Path, module: Path) -> None:
+    name = ".".join(module.relative_to(copy).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+    before = module.read_text()
+    module.write_text(before + "\n_PLANTED = 1\n")
+    try:
+        assert stale_artifacts() == with_descendants(longest(MODULES, name)), name
+    finally:
+        module.write_text(before)
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package whose fingerprint the workflow takes."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    copied = Path(shutil.copytree(freshness.PACKAGE_ROOT, tmp_path / "src" / "lineage", ignore=ignored))
+    monkeypatch.setattr(freshness, "PACKAGE_ROOT", copied)
+    return copied
+
+
+def test_nothing_is_stale_after_a_run(stale_artifacts: StaleArtifacts) -> None:
+    assert stale_artifacts() == set()
+
+
+def test_the_tables_name_every_artifact_and_no_other() -> None:
+    experiment = load_experiment(experiment_files())
+    made = set(plan.make_plan(experiment)) | {"models/outside", "scores/outside/language"}
+    assert made == EVERYTHING
+
+
+QUICK = {
+    "world.seed",
+    "corpora.main.held_out_share",
+    "models.base.optimization.peak_learning_rate",
+    "models.late.optimization.seed",
+    "scores.seed",
+    "execution.save_minutes",
+}
+
+
+def test_a_few_config_leaves(stale_artifacts: StaleArtifacts) -> None:
+    for path, value in edited_leaves():
+        if path in QUICK:
+            check_leaf(stale_artifacts, path, value)
+
+
+@pytest.mark.slow
+def test_every_config_leaf(stale_artifacts: StaleArtifacts) -> None:
+    wrong = []
+    for path, value in edited_leaves():
+        try:
+            check_leaf(stale_artifacts, path, value)
+        except AssertionError as error:
+            wrong.append(str(error))
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_a_few_modules(stale_artifacts: StaleArtifacts, copy: Path) -> None:
+    for name in ("losses.py", "world/generate.py", "stages/exposures.py", "artifact.py"):
+        check_module(stale_artifacts, copy, copy / name)
+
+
+@pytest.mark.slow
+def test_every_module(stale_artifacts: StaleArtifacts, copy: Path) -> None:
+    wrong = []
+    for module in sorted(copy.rglob("*.py")):
+        try:
+            check_module(stale_artifacts, copy, module)
+        except AssertionError as error:
+            wrong.append(str(error))
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_a_leaking_spec_is_found(stale_artifacts: StaleArtifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the seed of the scores is read by the stage but left out of what Snakemake compares."""
+    whole = plan.stage_spec
+
+    def leaking(config: Any, entry: Any, **fixed: object) -> str:
+        return whole(config, entry, **({"seed": 0} if "bootstrap_samples" in config.model_fields else {}), **fixed)
+
+    monkeypatch.setattr(plan, "stage_spec", leaking)
+    with pytest.raises(AssertionError):
+        check_leaf(stale_artifacts, "scores.seed", 0)
+
+
+def test_a_leaking_fingerprint_is_found(
+    stale_artifacts: StaleArtifacts, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the fingerprint looks at another file than the one that runs."""
+    found, real = freshness._module_path, REPOSITORY / "src" / "lineage"
+
+    def leaking(module: str, root: Path) -> Path | None:
+        return found(module, real if module == "lineage.training.schedule" else root)
+
+    monkeypatch.setattr(freshness, "_module_path", leaking)
+    with pytest.raises(AssertionError):
+        check_module(stale_artifacts, copy, copy / "training" / "schedule.py")
+
+
+def test_comments_layout_and_docstrings_rerun_nothing(stale_artifacts: StaleArtifacts, copy: Path) -> None:
+    for module in copy.rglob("*.py"):
+        module.write_text(f"# a comment\n\n\n{module.read_text()}\n\n# the end\n" if "__future__" not in module.read_text()
+                          else f"{module.read_text()}\n\n\n# the end\n")
+    assert stale_artifacts() == set()
+
+
+def test_reordered_keys_rerun_nothing(stale_artifacts: StaleArtifacts) -> None:
+    base = smoke_config()["models"]["base"]["optimization"]
+    text = "models:\n  base:\n    optimization:\n"
+    text += "".join(f"      {key}: {value}\n" for key, value in reversed(base.items()))
+    assert stale_artifacts(text) == set()
+
+
+def test_moved_data_reruns_nothing_and_changed_data_what_reads_it(
+    stale_artifacts: StaleArtifacts, smoke: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(smoke / "tests", moved / "tests")
+    shutil.copytree(smoke / "outside_model", moved / "outside_model")
+    assert stale_artifacts({"data_root": str(moved)}) == set()
+    note = moved / "tests" / "fixtures" / "notes" / "bread.txt"
+    note.write_text(note.read_text() + "And who would argue with bread?\n")
+    assert stale_artifacts({"data_root": str(moved)}) == with_descendants({"data/documents/notes"})
+
+
+def test_another_set_in_a_corpus_reruns_the_corpus(stale_artifacts: StaleArtifacts) -> None:
+    assert stale_artifacts({"corpora": {"main": {"of": ["world"]}}}) == with_descendants({"data/corpora/main"}) - {
+        "data/documents/notes"
+    }
+
+
+def test_untracked_code_reruns_nothing_once_accepted(stale_artifacts: StaleArtifacts) -> None:
+    """Switching tracking off changes what is compared, so everything is compared anew."""
+    assert stale_artifacts({"track_code": False}) == EVERYTHING
