@@ -3,6 +3,7 @@
 # make test-all   everything, the slow tests and planted bugs too
 # make check  formatting, types, workflow lint
 # make docs   regenerate the config reference and the JSON schema
+# make pins   write the versions that are installed now to envs/
 SHELL := bash
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -10,16 +11,16 @@ BIN := $(VENV)/bin
 ENV ?= cpu
 TARGETS ?=
 
-.PHONY: run test test-all check docs clean-venv
+.PHONY: run test test-all check docs pins clean-venv
 
 run: $(VENV)/installed-$(ENV)
 	$(BIN)/snakemake $(TARGETS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup
 
 test-all: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check src tests bench
@@ -31,6 +32,9 @@ check: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/lineage config schema > workflow/schemas/config.schema.json
 	$(BIN)/lineage config docs > docs/config.md
+
+pins: $(VENV)/installed-dev
+	$(BIN)/python envs/pin.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

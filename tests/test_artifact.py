@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -94,10 +98,6 @@ def test_reserving_more_than_the_disk_has_names_both_figures(tmp_path: Path) -> 
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=4), st.integers(0, 12))
 def test_a_writer_that_dies_anywhere_leaves_no_manifest_beside_missing_files(files: list[bytes], dies_at: int) -> None:
     """Whatever the moment of death, the target is absent, or older and whole, or new and whole."""
-    import os
-    import tempfile
-    from unittest import mock
-
     calls = 0
 
     def dying(original):
@@ -113,15 +113,13 @@ def test_a_writer_that_dies_anywhere_leaves_no_manifest_beside_missing_files(fil
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "a"
         write(target, {"old": b"old"})
-        with mock.patch.multiple(os, fsync=dying(os.fsync), rename=dying(os.rename), unlink=dying(os.unlink)):
-            with (
-                mock.patch.object(Path, "rename", dying(Path.rename)),
-                mock.patch.object(Path, "unlink", dying(Path.unlink)),
-                mock.patch("lineage.artifact.file_sha256", dying(lambda path: "0")),
-            ):
-                try:
-                    write(target, {f"f{i}": content for i, content in enumerate(files)})
-                except KeyboardInterrupt:
-                    pass
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            mock.patch.multiple(os, fsync=dying(os.fsync), rename=dying(os.rename), unlink=dying(os.unlink)),
+            mock.patch.object(Path, "rename", dying(Path.rename)),
+            mock.patch.object(Path, "unlink", dying(Path.unlink)),
+            mock.patch("lineage.artifact.file_sha256", dying(lambda path: "0")),
+        ):
+            write(target, {f"f{i}": content for i, content in enumerate(files)})
         if (target / MANIFEST).exists():
             Artifact.open(target)

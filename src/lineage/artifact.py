@@ -1,12 +1,13 @@
 """A folder of plain files with a `manifest.json` that is written last.
 
-The manifest holds only functions of spec, code and inputs, so that equal work gives equal bytes; times, rates, memory and
-versions go to `run.json`, which is neither hashed nor an input of anything. A folder is built as `<folder>.partial` and
-renamed when whole: a manifest that is there means an artifact that is whole.
+The manifest holds only functions of spec, code and inputs, so that equal work gives equal bytes; times, rates, memory
+and versions go to `run.json`, which is neither hashed nor an input of anything. A folder is built as `<folder>.partial`
+and renamed when whole: a manifest that is there means an artifact that is whole.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -122,7 +123,9 @@ class Artifact:
             UserError: the manifest does not list it.
         """
         if name not in self.manifest.files:
-            raise UserError(f"{self.folder}: no file '{name}' in this {self.kind}; it holds {sorted(self.manifest.files)}")
+            raise UserError(
+                f"{self.folder}: no file '{name}' in this {self.kind}; it holds {sorted(self.manifest.files)}"
+            )
         return self.folder / name
 
     def damaged_files(self) -> list[str]:
@@ -181,7 +184,9 @@ class ArtifactWriter:
         """Hashes the payload, writes the manifest last and puts the folder in place of an older one."""
         assert self.kind, f"stage {stage} did not set the kind of its artifact"
         names = sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
-        files = {name: FileEntry((self.folder / name).stat().st_size, file_sha256(self.folder / name)) for name in names}
+        files = {
+            name: FileEntry((self.folder / name).stat().st_size, file_sha256(self.folder / name)) for name in names
+        }
         manifest = Manifest(self.kind, stage, spec, code, inputs, files, self.counts)
         (self.folder / RUN).write_text(json.dumps(self.run, sort_keys=True, indent=1) + "\n")
         write_durably(self.folder / MANIFEST, manifest.to_json().encode())
@@ -210,6 +215,13 @@ def file_sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether the disk or a quota was full; libraries written in Rust say so in words only."""
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    told = isinstance(error, OSError) and error.errno in numbers
+    return told or any(f"(os error {number})" in str(error) for number in numbers)
 
 
 def _replace(partial: Path, target: Path) -> None:

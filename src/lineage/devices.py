@@ -59,7 +59,9 @@ def _lock_path(index: int) -> Path:
 
 
 def _try_lock(path: Path, stack: ExitStack) -> IO[str] | None:
-    file = path.open("a")
+    if not path.exists():
+        path.touch()
+    file = path.open()  # for reading, which the lock files of other users allow
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

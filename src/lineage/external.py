@@ -18,7 +18,7 @@ def listing(source: Path) -> list[tuple[str, int, str]]:
     Hashes are remembered by (path, size, modification time), so that only changed files are read again.
 
     Raises:
-        UserError: the path does not exist.
+        UserError: the path does not exist, a file may not be read, or a folder holds a link to one above it.
     """
     if not source.exists():
         raise UserError(
@@ -28,7 +28,10 @@ def listing(source: Path) -> list[tuple[str, int, str]]:
     files = [source] if source.is_file() else list(_files(source))
     base = source.parent if source.is_file() else source
     memory = _HashMemory()
-    rows = [(path.relative_to(base).as_posix(), path.stat().st_size, memory.sha256(path)) for path in files]
+    try:
+        rows = [(path.relative_to(base).as_posix(), path.stat().st_size, memory.sha256(path)) for path in files]
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: may not be read. Change its permissions (`chmod`).") from error
     memory.save()
     return rows
 
@@ -38,12 +41,17 @@ def digest(source: Path) -> str:
     return hashlib.sha256(json.dumps(listing(source)).encode()).hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    above |= {folder.resolve()}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _files(path)
+            if path.resolve() in above:
+                raise UserError(
+                    f"{path}: links to {path.resolve()}, a folder above it, so its files never end. Remove it."
+                )
+            yield from _files(path, above)
         elif path.is_file():
             yield path
 

@@ -1,9 +1,9 @@
 """What a stage's result depends on besides its inputs: its canonical spec, and the code that it runs.
 
-The fingerprint of a stage's code is a map {module: hash} over its static import closure inside `lineage`. Hashes are over
-the syntax tree without docstrings, comments and layout, so that rewording or reformatting makes nothing stale. Plumbing
-(how a stage is called and how its files are written) counts by `artifact.FORMAT` alone: a changed error message must not
-retrain a model.
+The fingerprint of a stage's code is a map {module: hash} over its static import closure inside `lineage`. Hashes are
+over the syntax tree without docstrings, comments and layout, so that rewording or reformatting makes nothing stale.
+Plumbing (how a stage is called and how its files are written) counts by `artifact.FORMAT` alone: a changed error
+message must not retrain a model.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ PACKAGE_ROOT = Path(__file__).parent
 
 PLUMBING = frozenset(
     f"{PACKAGE}{name}"
-    for name in ("", ".artifact", ".config", ".config.base", ".devices", ".errors", ".freshness", ".progress", ".stage", ".stages")
-)
+    for name in (
+        "", ".artifact", ".config", ".config.base", ".config.execution", ".config.messages", ".devices", ".errors",
+        ".freshness", ".progress", ".stage", ".stages",
+    )
+)  # fmt: skip
 """Modules that decide how a stage is called and how its files are written, never what is in them."""
 
 DISTRIBUTIONS = {"yaml": "PyYAML", "PIL": "pillow", "sklearn": "scikit-learn", "faiss": "faiss-cpu"}
@@ -46,8 +49,13 @@ def canonical(spec: BaseModel | dict[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
+def job_fingerprint(spec: dict[str, Any], code: dict[str, str], inputs: dict[str, str | list[str]]) -> str:
+    """What one job computes, in 16 hex digits: resume state is kept under it, so that no other job takes it up."""
+    return hashlib.sha256(canonical({"spec": spec, "code": code, "inputs": inputs}).encode()).hexdigest()[:16]
+
+
 def code_fingerprint(stage: str, root: Path | None = None) -> dict[str, str]:
-    """`{module: hash}` of everything in `lineage` that the stage can run, and the versions of the packages that it imports.
+    """`{module: hash}` of what the stage can run of `lineage`, and the versions of the packages that it imports.
 
     `root` is the folder of the package (a copy in tests). Package data (any file that is not Python, beside a module of
     the closure) counts too.

@@ -161,7 +161,9 @@ def _score_jobs(experiment: Experiment) -> Iterator[Job]:
     if scores is None:
         return
     every = [one for name, entry in experiment.models.items() for one in artifact_names(name, entry)]
-    asked = every if scores.models is None else [model_folder(experiment, one).rpartition("/")[2] for one in scores.models]
+    asked = (
+        every if scores.models is None else [model_folder(experiment, one).rpartition("/")[2] for one in scores.models]
+    )
     for artifact in dict.fromkeys(asked):
         name = artifact.partition("@")[0]
         inputs = {"model": [f"models/{artifact}"], "corpus": [f"data/corpora/{scores.corpus}"]}

@@ -1,46 +1,48 @@
 """The one entry of every stage: spec + inputs -> artifact.
 
-    python -m lineage.stage pretrain --spec JSON --code JSON --input tokens results/x/data/tokens/manifest.json --out ...
+    python -m lineage.stage pretrain --spec JSON --code JSON --input tokens results/x/tokens/manifest.json --out ...
 
-A stage is a module `lineage.stages.<name>` with one function of the same name: a frozen config first, then keyword-only
-inputs. `Artifact` parameters are opened and checked, `Path` parameters are external files, `execution` says where and how
-long (never what), and `out` is the folder that becomes the artifact.
+A stage is a module `lineage.stages.<name>` with one function of the same name: a frozen config first, then
+keyword-only inputs. `Artifact` parameters are opened and checked, `Path` parameters are external files, `execution`
+says where and how long (never what), and `out` is the folder that becomes the artifact.
 
-Exit codes: 0 done, 1 a defect of ours (with a traceback), 2 something the user can mend, 75 stopped before its time limit
-with its state saved (run again to continue).
+Exit codes: 0 done, 1 a defect of ours (with a traceback), 2 something the user can mend, 75 stopped before its time
+limit with its state saved (run again to continue).
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
 import fcntl
-import hashlib
 import importlib
 import inspect
 import json
 import logging
 import os
+import pkgutil
 import platform
 import resource
 import shutil
-import subprocess
 import sys
 import time
 import types
 import typing
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from lineage.artifact import MANIFEST, Artifact, ArtifactWriter
+from pydantic import ValidationError
+
+import lineage.stages
+from lineage.artifact import MANIFEST, Artifact, ArtifactWriter, is_full_disk
 from lineage.config.base import Frozen
 from lineage.config.execution import Execution
+from lineage.config.messages import did_you_mean, explain, listed, sentence
 from lineage.devices import lease_gpus
 from lineage.errors import StoppedEarly, UserError
-from lineage.freshness import canonical
+from lineage.freshness import job_fingerprint
 
 EXIT_DEFECT, EXIT_USER, EXIT_STOPPED = 1, 2, 75
 
@@ -72,13 +74,13 @@ def run(call: Call) -> Artifact | None:
     """
     started = time.time()
     function = stage_function(call.stage)
-    config = _config_class(function).model_validate(call.spec)
+    config = _config(function, call.spec)
     opened = {name: [Artifact.open(path) for path in paths] for name, paths in call.inputs.items()}
     inputs = _input_digests(opened) | dict(call.external_digests)
-    fingerprint = hashlib.sha256(canonical({"spec": call.spec, "code": call.code, "inputs": inputs}).encode()).hexdigest()
     target = call.out.parent
-    state = call.state / fingerprint[:16]
+    state = call.state / job_fingerprint(call.spec, call.code, inputs)
     main = os.environ.get("RANK", "0") == "0"
+    snakemake = _snakemake()
     with ExitStack() as stack:
         if main:
             stack.enter_context(_sole_writer(call.state, target))
@@ -93,21 +95,58 @@ def run(call: Call) -> Artifact | None:
                 return None
             out.run |= _run_facts(started, call.execution)
             artifact = out.close(stage=call.stage, spec=call.spec, code=call.code, inputs=inputs)
-        except BaseException:
+        except BaseException as error:
+            full = _full_disk(error, out) if is_full_disk(error) else None
             if main:
                 out.discard()
+            if full is not None:
+                raise full from error
             raise
-        shutil.rmtree(call.state, ignore_errors=True)
+        if _snakemake() == snakemake:  # else it was killed, and the next one takes this artifact for incomplete
+            shutil.rmtree(call.state, ignore_errors=True)
         return artifact
 
 
 def stage_function(stage: str) -> Callable[..., None]:
-    """The function of stage `stage`."""
+    """The function of stage `stage`.
+
+    Raises:
+        UserError: there is no such stage.
+    """
+    known = sorted(module.name for module in pkgutil.iter_modules(lineage.stages.__path__))
+    if stage not in known:
+        raise UserError(f"'{stage}' is no stage.{did_you_mean(stage, known)}\n  stages: {listed(known)}")
     return getattr(importlib.import_module(f"lineage.stages.{stage}"), stage)
 
 
-def _config_class(function: Callable[..., None]) -> type[Frozen]:
-    return typing.get_type_hints(function)["config"]
+def _config(function: Callable[..., None], spec: dict[str, Any]) -> Frozen:
+    """
+    Raises:
+        UserError: the spec does not fit the stage's config.
+    """
+    config: type[Frozen] = typing.get_type_hints(function)["config"]
+    return _validated(config, spec, "--spec")
+
+
+def _validated(config: type[Frozen], fields: dict[str, Any], place: str) -> Any:
+    try:
+        return config.model_validate(fields)
+    except ValidationError as error:
+        mistakes = [f"{place}: {sentence(*mistake)}" for mistake in explain(error, config)]
+        raise UserError("\n".join(mistakes)) from None
+
+
+def _full_disk(error: BaseException, out: ArtifactWriter) -> UserError:
+    """What stood on the disk when it was full, before the unfinished artifact is removed."""
+    free = shutil.disk_usage(out.folder).free
+    written = sum(path.stat().st_size for path in out.folder.rglob("*") if path.is_file())
+    place = getattr(error, "filename", None) or out.folder
+    return UserError(
+        f"{out.target}: the disk is full: {free:,} bytes were free after {written:,} bytes of it, while writing {place}"
+        f" ({error}).\n"
+        "  The unfinished artifact is removed; those that were whole stay whole.\n"
+        "  Free some space (`lineage clean` removes what nothing refers to) and run again."
+    )
 
 
 def _arguments(
@@ -128,7 +167,9 @@ def _arguments(
             arguments[name] = opened.get(name, [])
         else:
             given = opened.get(name, [])
-            assert len(given) == 1 or (not given and _mentions(hint, types.NoneType)), f"{call.stage}: input {name}: {given}"
+            assert len(given) == 1 or (not given and _mentions(hint, types.NoneType)), (
+                f"{call.stage}: input {name}: {given}"
+            )
             arguments[name] = given[0] if given else None
     unknown = (set(call.inputs) | set(call.external)) - set(arguments)
     assert not unknown, f"{call.stage} takes no input {sorted(unknown)}"
@@ -160,8 +201,10 @@ def _sole_writer(state: Path, target: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()} on {platform.node()}")
         file.flush()
-        yield
-        lock.unlink()
+        try:
+            yield
+        finally:
+            lock.unlink()
 
 
 def _locked(lock: Path, target: Path) -> IO[str]:
@@ -183,6 +226,17 @@ def _locked(lock: Path, target: Path) -> IO[str]:
         file.close()
 
 
+def _snakemake() -> int | None:
+    """Process id of the Snakemake that this process works for; None without one, or when it has been killed."""
+    import psutil
+
+    for parent in psutil.Process().parents():
+        with suppress(psutil.Error):  # another user's process may not be looked at
+            if any(Path(word).stem == "snakemake" for word in parent.cmdline()):
+                return parent.pid
+    return None
+
+
 def _seconds_since_process_start() -> float:
     import psutil
 
@@ -192,7 +246,9 @@ def _seconds_since_process_start() -> float:
 def _run_facts(started: float, execution: Execution) -> dict[str, Any]:
     """What is true of this run only: seconds, memory, device, versions."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "transformers", "accelerate", "tokenizers"})
+    loaded = sorted(
+        {name.partition(".")[0] for name in sys.modules} & {"torch", "transformers", "accelerate", "tokenizers"}
+    )
     return {
         "seconds": round(time.time() - started, 3),
         "peak_memory_bytes": peak,
@@ -226,7 +282,7 @@ def parse_call(argv: list[str]) -> Call:
         inputs={name: [Path(path) for path in paths] for name, *paths in given.input},
         external={name: Path(path) for name, path in given.external.items()},
         external_digests=given.external_digests,
-        execution=Execution.model_validate(given.execution),
+        execution=_validated(Execution, given.execution, "--execution"),
         out=out,
         state=given.state or out.parent.with_name(out.parent.name + ".state"),
         argv=argv,
@@ -234,43 +290,57 @@ def parse_call(argv: list[str]) -> Call:
 
 
 def _in_processes(call: Call) -> int:
-    """Runs the same call under torchrun, one worker a process; the parent keeps the device leases."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc-per-node={call.execution.processes}", "-m", "lineage.stage", *call.argv]
-    return subprocess.run(command, check=False).returncode
+    """Runs the same call under torchrun, one worker a process; the parent keeps the device leases.
+
+    Returns the exit code of the worker that failed first; torchrun itself would give 1 and a traceback for each.
+    """
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import elastic_launch
+    from torch.distributed.run import config_from_args, parse_args
+
+    workers = ["--standalone", f"--nproc-per-node={call.execution.processes}", "-m", "lineage.stage", *call.argv]
+    config, command, arguments = config_from_args(parse_args(workers))
+    try:
+        elastic_launch(config=config, entrypoint=command)(*arguments)
+    except ChildFailedError as error:
+        code = error.get_first_failure()[1].exitcode
+        return code if code in (EXIT_USER, EXIT_STOPPED) else EXIT_DEFECT
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a stage from the command line; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would fill the log; ours are plain lines there
-    call = parse_call(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    stage = argv[0] if argv else ""
+    try:
+        return _lease_and_run(parse_call(argv))
+    except UserError as error:
+        return _fail(f"{stage}: {error}", EXIT_USER)
+    except StoppedEarly as stop:
+        return _fail(f"{stage}: {stop}", EXIT_STOPPED)
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        return _fail(f"{stage}: the disk is full: {error}.\n  Free some space and run again.", EXIT_USER)
+
+
+def _lease_and_run(call: Call) -> int:
     is_worker = "LOCAL_RANK" in os.environ
     with ExitStack() as stack:
-        try:
-            if not is_worker:
-                lease_gpus(0 if call.execution.device == "cpu" else call.execution.gpus, stack)
-            if call.execution.processes > 1 and not is_worker:
+        if not is_worker:
+            lease_gpus(0 if call.execution.device == "cpu" else call.execution.gpus, stack)
+            if call.execution.processes > 1:
                 return _in_processes(call)
-            run(call)
-        except UserError as error:
-            return _fail(f"{call.stage}: {error}", EXIT_USER)
-        except StoppedEarly as stop:
-            return _fail(f"{call.stage}: {stop}", EXIT_STOPPED)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            free = shutil.disk_usage(call.out.parent.parent).free
-            return _fail(
-                f"{call.stage}: the disk is full ({free:,} bytes free) while writing {error.filename or call.out.parent}.\n"
-                "  Artifacts that were whole stay whole; free some space (`lineage clean`) and run again.",
-                EXIT_USER,
-            )
+        run(call)
     return 0
 
 
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"\nlineage: {message}\n")
+    """One message; the workers of a job all meet the same mistake, and all but the first say which they are."""
+    rank = os.environ.get("RANK", "0")
+    sys.stderr.write(f"\nlineage{'' if rank == '0' else f' (process {rank})'}: {message}\n")
     return code
 
 

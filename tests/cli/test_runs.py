@@ -126,7 +126,7 @@ def test_mistake_in_the_config_is_a_message_and_exit_code_2(workspace: Workspace
     workspace.write_config(lambda config: config["models"]["base"].update(stepps=3))
     result = call("runs")
     assert result.exit_code == 2
-    assert "models.base.stepps unknown key. Did you mean 'steps'?" in result.stderr
+    assert "models.base.stepps is no known key. Did you mean 'steps'?" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -23,14 +23,20 @@ IMPORTED = {"models": {"outside": {"stage": "import", "path": "outside_model"}}}
 
 def lay_out(folder: Path) -> Path:
     """A working folder with the workflow, the fixtures and a small model from outside."""
+    copy_workflow(folder)
+    (folder / "imported.yaml").write_text(yaml.safe_dump(IMPORTED))
+    build_outside_model(folder / "outside_model")
+    return folder
+
+
+def copy_workflow(folder: Path) -> Path:
+    """What a clone holds that the workflow needs, and nothing built."""
     folder.mkdir()
     for name in ("workflow", "envs", "tests/fixtures"):
         shutil.copytree(REPOSITORY / name, folder / name)
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(REPOSITORY / name, folder / name)
     (folder / "profiles").symlink_to("workflow/profiles")
-    (folder / "imported.yaml").write_text(yaml.safe_dump(IMPORTED))
-    build_outside_model(folder / "outside_model")
     return folder
 
 
@@ -49,11 +55,25 @@ def build_outside_model(folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def run_snakemake(folder: Path, *arguments: str, config: Sequence[str] = (SMOKE, "imported.yaml")) -> subprocess.CompletedProcess[str]:
-    """Snakemake as a user calls it; never raises."""
-    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", *config]
+def copy_built(smoke: Path, folder: Path) -> Path:
+    """A copy of the built smoke experiment that a test may change; to Snakemake it is as fresh as the original."""
+    return Path(shutil.copytree(smoke, folder, symlinks=True))
+
+
+def snakemake_command(*arguments: str, config: Sequence[str]) -> list[str]:
+    overlays = ["--configfile", *config] if config else []
+    return [sys.executable, "-m", "snakemake", *arguments, *overlays]
+
+
+def run_snakemake(
+    folder: Path, *arguments: str, config: Sequence[str] = (SMOKE, "imported.yaml")
+) -> subprocess.CompletedProcess[str]:
+    """Snakemake as a user calls it; stdout and stderr together, in `stdout`. Never raises."""
+    command = snakemake_command(*arguments, config=config)
     environment = {**os.environ, "TQDM_DISABLE": "1"}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
+    )
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +84,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     with FileLock(f"{folder}.lock"):
         if not (folder / "whole").exists():
             done = run_snakemake(lay_out(folder))
-            assert done.returncode == 0, done.stderr[-4000:]
+            assert done.returncode == 0, done.stdout[-4000:]
             (folder / "whole").touch()
     return folder
 

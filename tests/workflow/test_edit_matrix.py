@@ -1,7 +1,7 @@
 """The exact set of artifacts that each edit makes stale, against tables written by hand.
 
-The tables name what an edit touches directly; what follows from it comes from PARENTS, also written by hand. A config leaf
-or module without a row fails the test, so nobody adds a key without saying what it reruns.
+The tables name what an edit touches directly; what follows from it comes from PARENTS, also written by hand. A config
+leaf or module without a row fails the test, so nobody adds a key without saying what it reruns.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def with_descendants(direct: set[str]) -> set[str]:
 
 
 def longest(table: dict[str, set[str]], key: str) -> set[str]:
-    beginnings = [one for one in table if one == key or one == "" and key == "" or key.startswith(f"{one}.") and one]
+    beginnings = [one for one in table if one == key or (one and key.startswith(f"{one}."))]
     assert beginnings, f"{key}: no row in the table says what it reruns"
     return table[max(beginnings, key=len)]
 
@@ -362,8 +362,11 @@ def test_a_leaking_fingerprint_is_found(
 
 def test_comments_layout_and_docstrings_rerun_nothing(stale_artifacts: StaleArtifacts, copy: Path) -> None:
     for module in copy.rglob("*.py"):
-        module.write_text(f"# a comment\n\n\n{module.read_text()}\n\n# the end\n" if "__future__" not in module.read_text()
-                          else f"{module.read_text()}\n\n\n# the end\n")
+        module.write_text(
+            f"# a comment\n\n\n{module.read_text()}\n\n# the end\n"
+            if "__future__" not in module.read_text()
+            else f"{module.read_text()}\n\n\n# the end\n"
+        )
     assert stale_artifacts() == set()
 
 

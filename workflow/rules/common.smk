@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+import lineage
 from lineage.config.load import validate
 from lineage.errors import UserError
 from lineage.external import digest
@@ -15,14 +16,40 @@ from lineage.freshness import canonical, code_fingerprint
 from lineage.plan import make_plan
 
 # Jobs run the interpreter that runs Snakemake, unless a software environment puts its own first.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+def config_files():
+    """The files of the config, those that win last: Snakemake lists overlays from the command line first."""
+    overlays = list(workflow.overwrite_configfiles)
+    return [Path(path) for path in [path for path in workflow.configfiles if path not in overlays] + overlays]
+
+
+def stop(mistakes):
+    """Ends Snakemake with this message alone; an exception would wrap it in lines about the Snakefile."""
+    sys.exit(f"\nlineage: {mistakes}\n\nNothing was built.")
+
 
 try:
-    EXPERIMENT = validate(config, [Path(path) for path in workflow.configfiles])
+    EXPERIMENT = validate(config, config_files())
 except UserError as error:
-    raise WorkflowError(f"the config has mistakes.\n{error}") from None
+    stop(f"the config has mistakes.\n{error}")
 
 PLAN = make_plan(EXPERIMENT)
+
+
+def missing_data():
+    """A line for each artifact whose external files are not where the config says."""
+    for folder, job in PLAN.items():
+        for path in job.external.values():
+            if not path.exists():
+                entry = ".".join(Path(folder.removeprefix("data/")).parts)
+                yield f"{entry}: reads {path}: no such file or folder."
+
+
+if MISSING := list(missing_data()):
+    remedy = "Set `data_root` to the folder that relative paths start from, or give an absolute path."
+    stop("\n".join([*MISSING, f"  {remedy}"]))
 
 
 def manifests(*sections):
@@ -89,20 +116,33 @@ def external_paths(folder):
 
 
 def execution(wildcards, threads, resources):
-    """Not tracked (it takes `threads` and `resources`): device, threads, processes and time limit of the job."""
-    gpus = int(resources.get("gpu", 0) or 0)
-    given = {"threads": threads, "gpus": gpus, "minutes": resources.get("runtime") or None}
+    """Not tracked (it takes `threads` and `resources`): device, threads and time limit of a job of one process."""
+    return _execution(threads, resources, processes=1)
+
+
+def training_execution(wildcards, threads, resources):
+    """Not tracked: as `execution`, in as many processes as the experiment asks for; they share the job's threads."""
+    return _execution(threads, resources, processes=EXPERIMENT.execution.processes)
+
+
+def _execution(threads, resources, processes):
+    given = {
+        "threads": max(1, threads // processes),
+        "processes": processes,
+        "gpus": int(resources.get("gpu", 0) or 0),
+        "minutes": resources.get("runtime") or None,
+    }
     return json.dumps(EXPERIMENT.execution.model_dump(mode="json") | given)
 
 
 def state(wildcards, output):
     """Not tracked (it takes `output`): where resume state is kept, outside the declared outputs."""
     folder = Path(str(output)).parent
-    root = next(parent for parent in folder.parents if parent.name == EXPERIMENT.experiment)
+    root = next(parent for parent in folder.parents if str(folder.relative_to(parent)) in PLAN)
     return str(root / "state" / folder.relative_to(root))
 
 
 def where_to_look():
     """The last line of a run."""
     root = Path(workflow.pathvars.get("results")) / EXPERIMENT.experiment
-    return f"\nDone. Everything is in {root}/ (`lineage runs` shows it as a table, results/README.md explains the tree).\n"
+    return f"\nDone. Everything is in {root}/ (`lineage runs` shows it as a table; see results/README.md).\n"

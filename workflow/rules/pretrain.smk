@@ -17,7 +17,7 @@ rule pretrain:
     params:
         spec=spec("models/{model}"),
         code=code("pretrain"),
-        execution=execution,
+        execution=training_execution,
         state=state,
     wildcard_constraints:
         model=names("pretrain", "models"),

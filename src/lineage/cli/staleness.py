@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ from lineage.cli.inventory import Found
 from lineage.cli.project import Project
 from lineage.errors import UserError
 from lineage.external import digest
-from lineage.freshness import PACKAGE, canonical, code_fingerprint
+from lineage.freshness import PACKAGE, code_fingerprint, job_fingerprint
 from lineage.plan import Job
 
 State = Literal["whole", "stale", "partial", "missing", "unreferenced"]
@@ -76,10 +75,7 @@ def judge(project: Project) -> dict[str, Verdict]:
 
 
 def fingerprint(project: Project, job: Job, verdicts: dict[str, Verdict]) -> str | None:
-    """Name of the folder in which a run of `job` now would look for resume state; None while its inputs are not built.
-
-    The same formula as in `lineage.stage.run`, which a test compares.
-    """
+    """Name of the folder in which `job` would look for resume state now; None while its inputs are not built."""
     parents = [parent for folders in job.inputs.values() for parent in folders]
     if any(verdicts[parent].state != "whole" for parent in parents):
         return None
@@ -92,8 +88,7 @@ def fingerprint(project: Project, job: Job, verdicts: dict[str, Verdict]) -> str
         inputs |= {role: digest(path) for role, path in job.external.items()}
     except UserError:
         return None  # The files are away for now; the state must outlive that.
-    fields = {"spec": json.loads(job.spec), "code": _current_code(project, job.stage), "inputs": inputs}
-    return hashlib.sha256(canonical(fields).encode()).hexdigest()[:16]
+    return job_fingerprint(json.loads(job.spec), _current_code(project, job.stage), inputs)
 
 
 def _not_built(project: Project, name: str) -> Verdict:

@@ -8,7 +8,7 @@ from lineage.config.base import Frozen
 
 
 class Execution(Frozen):
-    """Recorded in `run.json`, never part of a spec. Other devices or thread counts give other rounding, nothing else."""
+    """Recorded in `run.json`, never part of a spec. Other devices or thread counts round otherwise, nothing else."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """`auto` takes a GPU where the profile grants one (`--resources gpu=1`) and the CPU otherwise."""

@@ -8,14 +8,15 @@ from lineage.config.base import Frozen
 from lineage.config.documents import Corpus, DocumentReading
 from lineage.config.execution import Execution
 from lineage.config.imported import ImportModel
+from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
 from lineage.config.pretrain import PretrainRun
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
 from lineage.config.world import World
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Small letters, digits and underscores: names become folders."""
-ModelReference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(@[0-9]+)?$")]
+ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 """`base` (its last checkpoint) or `base@300`."""
 
 WORLD = "world"
@@ -57,20 +58,18 @@ class PretrainEntry(PretrainRun):
     checkpoints: list[Annotated[int, Field(ge=1)]] = []
     """Steps whose models are kept and named `<model>@<step>`; empty keeps only the last step."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _checkpoints_fit(cls, raw: object) -> object:
-        if isinstance(raw, dict) and isinstance(raw.get("checkpoints"), list) and isinstance(raw.get("steps"), int):
-            wrong = [step for step in raw["checkpoints"] if isinstance(step, int) and step > raw["steps"]]
-            if wrong:
-                raise ValueError(f"checkpoints {wrong} lie behind the last step ({raw['steps']}): lower them or raise `steps`")
-        return raw
+    @model_validator(mode="after")
+    def _checkpoints_fit(self) -> "PretrainEntry":
+        wrong = [step for step in self.checkpoints if step > self.steps]
+        if wrong:
+            raise ValueError(f"checkpoints {wrong} lie after the last step ({self.steps}): lower them or raise `steps`")
+        return self
 
     @field_validator("checkpoints")
     @classmethod
     def _checkpoints_are_ordered(cls, value: list[int]) -> list[int]:
         if value != sorted(set(value)):
-            raise ValueError(f"must be increasing and distinct, not {value}")
+            raise ValueError(f"is {value}: must be increasing and distinct")
         return value
 
     @property

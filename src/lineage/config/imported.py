@@ -9,7 +9,7 @@ class ImportModel(Frozen):
     """A Hugging Face folder becomes a model of the lineage; only safetensors are taken."""
 
     name: str | None = None
-    """Repository on the Hugging Face hub, for example `EleutherAI/pythia-70m`; None where the model is a local folder."""
+    """Repository on the Hugging Face hub, such as `EleutherAI/pythia-70m`; None where the model is a local folder."""
     revision: str | None = None
     """Commit, tag or branch of the hub repository; required with `name`, so that the same spec gives the same model."""
 

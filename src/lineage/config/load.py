@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from lineage.config.experiment import Experiment
-from lineage.config.messages import explain
+from lineage.config.messages import explain, sentence
 from lineage.config.references import check_references
 from lineage.errors import UserError
 
@@ -40,8 +40,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such config file.") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a config file: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+        raise UserError(f"{path}: not valid YAML: {error}\n  Check indentation, colons and quotes there.") from error
     if not isinstance(content, dict | None):
         raise UserError(f"{path}: must hold a mapping of keys to values, not a {type(content).__name__}.")
     return content or {}
@@ -71,7 +73,7 @@ def validate(raw: dict[str, Any], files: Sequence[Path] = ()) -> Experiment:
     try:
         experiment = Experiment.model_validate(kept)
     except ValidationError as error:
-        raise UserError(_report(explain(error, Experiment, kept), files)) from None
+        raise UserError(_report(explain(error, Experiment), files)) from None
     mistakes = check_references(experiment)
     if mistakes:
         raise UserError(_report(mistakes, files))
@@ -80,7 +82,7 @@ def validate(raw: dict[str, Any], files: Sequence[Path] = ()) -> Experiment:
 
 def _report(mistakes: list[tuple[str, str]], files: Sequence[Path]) -> str:
     contents = [(path, read_yaml(path)) for path in files]
-    return "\n".join(f"{_place(key, contents)}: {key} {message}" for key, message in dict.fromkeys(mistakes))
+    return "\n".join(f"{_place(key, contents)}: {sentence(key, message)}" for key, message in dict.fromkeys(mistakes))
 
 
 def _place(key: str, contents: list[tuple[Path, dict[str, Any]]]) -> str:

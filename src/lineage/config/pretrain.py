@@ -59,5 +59,7 @@ class Pretrain(PretrainRun):
     @model_validator(mode="after")
     def _segment_is_ordered(self) -> "Pretrain":
         if not self.first_step < self.last_step <= self.steps:
-            raise ValueError(f"a segment from step {self.first_step} to {self.last_step} of a run of {self.steps} steps")
+            raise ValueError(
+                f"a segment from step {self.first_step} to {self.last_step} of a run of {self.steps} steps"
+            )
         return self

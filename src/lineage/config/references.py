@@ -12,7 +12,10 @@ Mistake = tuple[str, str]
 
 
 def check_references(experiment: Experiment) -> list[Mistake]:
-    """Every reference that leads nowhere, every cycle, every missing checkpoint, every tokenizer that disagrees."""
+    """Every reference that leads nowhere, every cycle, every missing checkpoint, every tokenizer that disagrees.
+
+    A message that starts with a verb continues its path; any other stands behind a colon.
+    """
     mistakes = [*_data_references(experiment), *_model_references(experiment)]
     if not mistakes:
         mistakes = [*_cycles(experiment)]
@@ -37,13 +40,18 @@ def artifact_names(name: str, entry: ModelEntry) -> list[str]:
 
 def _unknown(path: str, value: str, kind: str, section: str, known: Iterable[str]) -> Mistake:
     known = list(known)
-    return path, f"is '{value}', which is no {kind}.{did_you_mean(value, known)}\n  {section}: {listed(known)}"
+    others = [name for name in known if not path.startswith(f"{section}.{name}.")]
+    return path, f"is '{value}', which is no {kind}.{did_you_mean(value, others)}\n  {section}: {listed(known)}"
 
 
 def _data_references(experiment: Experiment) -> Iterator[Mistake]:
     sets = [*experiment.documents, *([WORLD] if experiment.world else [])]
     if WORLD in experiment.documents:
         yield f"documents.{WORLD}", "is the name of the generated world; choose another"
+    for name, reading in experiment.documents.items():
+        if reading.path is None and getattr(reading, "name", None) is None:
+            remedy = "`path` or `name` (a hub id with `revision`)" if reading.reader == "datasets" else "`path`"
+            yield f"documents.{name}", f"says nowhere what to read: give {remedy}"
     for name, corpus in experiment.corpora.items():
         for position, one in enumerate(corpus.of):
             if one not in sets:
@@ -51,13 +59,17 @@ def _data_references(experiment: Experiment) -> Iterator[Mistake]:
     for name, tokenizer in experiment.tokenizers.items():
         if (tokenizer.corpus is None) == (tokenizer.existing is None):
             yield f"tokenizers.{name}", "give exactly one of `corpus` (train one) and `existing` (take one over)"
+        elif tokenizer.existing is not None and tokenizer.existing.path is None and tokenizer.existing.name is None:
+            yield f"tokenizers.{name}.existing", "give either `path` (a folder) or `name` (a hub id) with `revision`"
         elif tokenizer.corpus is not None and tokenizer.corpus not in experiment.corpora:
             yield _unknown(f"tokenizers.{name}.corpus", tokenizer.corpus, "corpus", "corpora", experiment.corpora)
     for name, tokens in experiment.tokens.items():
         if tokens.corpus not in experiment.corpora:
             yield _unknown(f"tokens.{name}.corpus", tokens.corpus, "corpus", "corpora", experiment.corpora)
         if tokens.tokenizer not in experiment.tokenizers:
-            yield _unknown(f"tokens.{name}.tokenizer", tokens.tokenizer, "tokenizer", "tokenizers", experiment.tokenizers)
+            yield _unknown(
+                f"tokens.{name}.tokenizer", tokens.tokenizer, "tokenizer", "tokenizers", experiment.tokenizers
+            )
     if experiment.scores is not None and experiment.scores.corpus not in experiment.corpora:
         yield _unknown("scores.corpus", experiment.scores.corpus, "corpus", "corpora", experiment.corpora)
 
@@ -87,15 +99,21 @@ def _model_reference(experiment: Experiment, path: str, reference: str) -> Itera
         yield path, f"is '{reference}', but '{name}' is imported and has no checkpoints: write '{name}'"
     elif step and isinstance(entry, PretrainEntry) and int(step) not in entry.kept_steps:
         kept = listed(artifact_names(name, entry))
-        yield path, f"is '{reference}', a checkpoint that is not declared; add {step} to models.{name}.checkpoints\n  kept: {kept}"
+        message = f"is '{reference}', a checkpoint that is not declared; add {step} to models.{name}.checkpoints"
+        yield path, f"{message}\n  kept: {kept}"
 
 
 def _cycles(experiment: Experiment) -> Iterator[Mistake]:
+    told: set[str] = set()
     for name in experiment.models:
         seen = [name]
         while (parent := _parent(experiment, seen[-1])) is not None:
-            if parent == name:
-                yield f"models.{name}.start", f"makes a cycle: {' -> '.join([*seen, parent])}"
+            if parent == name and not told & set(seen):
+                told.update(seen)
+                yield (
+                    f"models.{name}.start",
+                    f"makes a cycle: {' -> '.join([*seen, parent])}. Build one of them from scratch (`architecture`)",
+                )
             if parent in seen:
                 break
             seen.append(parent)
@@ -116,7 +134,12 @@ def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
         if isinstance(start, PretrainEntry):
             mine, theirs = (experiment.tokens[one.tokens].tokenizer for one in (entry, start))
             if mine != theirs:
-                yield (
-                    f"models.{name}.tokens",
-                    f"is '{entry.tokens}' with the tokenizer '{mine}', but '{parent}' was trained with '{theirs}'",
+                message = (
+                    f"is '{entry.tokens}' with the tokenizer '{mine}', but '{parent}' was trained with '{theirs}'."
+                    f" Name a token stream of '{theirs}'\n  tokens: {listed(_streams(experiment, theirs))}"
                 )
+                yield f"models.{name}.tokens", message
+
+
+def _streams(experiment: Experiment, tokenizer: str) -> list[str]:
+    return [name for name, tokens in experiment.tokens.items() if tokens.tokenizer == tokenizer]

@@ -50,15 +50,17 @@ class HeldOutText:
         for identifier, text in documents:
             encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
             token_ids: list[int] = encoded["input_ids"]
-            if len(token_ids) < 2:
+            first_stop = encoded["offset_mapping"][0][1] if token_ids else 0
+            if len(token_ids) < 2 or first_stop == len(text):  # or one character of several tokens
                 continue
-            first_stop = encoded["offset_mapping"][0][1]
             windows.extend((len(ids), window) for window in _windows(token_ids, context_tokens))
             ids.append(identifier)
             sizes.append(len(text[first_stop:].encode()))
             tokens.append(token_ids)
         if not ids:
-            raise UserError("the held-out part of the corpus has no document of two tokens or more: raise `held_out_share`.")
+            raise UserError(
+                "the held-out part of the corpus has no document of two tokens or more: raise `held_out_share`."
+            )
         return cls(ids, sizes, tokens, windows)
 
     def unigram_bits_per_byte(self) -> float:

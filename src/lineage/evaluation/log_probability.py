@@ -35,7 +35,9 @@ class Scored:
 
 
 @torch.inference_mode()
-def score_tokens(model: PreTrainedModel, sequences: Sequence[Scored], *, batch_tokens: int) -> Iterator[tuple[int, TokenScores]]:
+def score_tokens(
+    model: PreTrainedModel, sequences: Sequence[Scored], *, batch_tokens: int
+) -> Iterator[tuple[int, TokenScores]]:
     """(index, scores) of every sequence; longest first, about `batch_tokens` tokens (padding included) at a time."""
     was_training = model.training
     model.eval()
@@ -47,7 +49,7 @@ def score_tokens(model: PreTrainedModel, sequences: Sequence[Scored], *, batch_t
 
 
 def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices sorted by falling length, cut so that rows * longest row stays within `batch_tokens` (one row at least)."""
+    """Indices sorted by falling length, cut so that rows * longest row stays within `batch_tokens` (or one row)."""
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     while order:
         rows = max(1, batch_tokens // max(1, lengths[order[0]]))
@@ -55,7 +57,9 @@ def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[lis
         order = order[rows:]
 
 
-def _score_batch(model: PreTrainedModel, sequences: Sequence[Scored], rows: list[int]) -> Iterator[tuple[int, TokenScores]]:
+def _score_batch(
+    model: PreTrainedModel, sequences: Sequence[Scored], rows: list[int]
+) -> Iterator[tuple[int, TokenScores]]:
     width = len(sequences[rows[0]].tokens)
     padded = torch.zeros(len(rows), width, dtype=torch.long)
     for row, index in enumerate(rows):

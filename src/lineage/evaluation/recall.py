@@ -60,7 +60,7 @@ def recall(
             rank = 1 + len(better)
         found[index] = Recalled(
             probe.fact,
-            tokenizer.decode(greedy).strip(),
+            str(tokenizer.decode(greedy)).strip(),
             greedy == target,
             float(scores.log_probability.mean()),
             rank,
@@ -75,7 +75,9 @@ def probe_tokens(tokenizer: PreTrainedTokenizerFast, probe: Probe) -> Scored:
         UserError: the target is empty, or a token holds parts of both.
     """
     if not probe.target.strip():
-        raise UserError(f"probe {probe.fact}: its target is empty. Give every probe the text that the model should say.")
+        raise UserError(
+            f"probe {probe.fact}: its target is empty. Give every probe the text that the model should say."
+        )
     encoded = tokenizer(f"{probe.cue} {probe.target}", add_special_tokens=False, return_offsets_mapping=True)
     boundary = len(probe.cue)
     stops = [stop for _, stop in encoded["offset_mapping"]]

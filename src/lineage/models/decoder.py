@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from lineage.config.messages import did_you_mean, listed
 from lineage.config.pretrain import Architecture
 from lineage.errors import UserError
+
+Built = TypeVar("Built")
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
@@ -28,33 +42,76 @@ def build_decoder(architecture: Architecture, tokenizer: PreTrainedTokenizerFast
         "eos_token_id": tokenizer.eos_token_id,
     }
     _check_settings(architecture)
-    config = AutoConfig.for_model(architecture.model_type, **(settings | architecture.settings))
-    if config.vocab_size < len(tokenizer):
+    config = _built(
+        architecture, lambda: AutoConfig.for_model(architecture.model_type, **(settings | architecture.settings))
+    )
+    if getattr(config, "vocab_size", len(tokenizer)) < len(tokenizer):
         raise UserError(
-            f"architecture.settings.vocab_size is {config.vocab_size}, but the tokenizer has {len(tokenizer)} entries.\n"
-            "  Leave it out (it is set from the tokenizer) or raise it."
+            f"architecture.settings.vocab_size is {config.vocab_size}, but the tokenizer has {len(tokenizer)} entries."
+            "\n  Leave it out (it is set from the tokenizer) or raise it."
         )
     generator_state = torch.random.get_rng_state()
     torch.manual_seed(seed)
     try:
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise UserError(
-            f"architecture: transformers cannot build a causal language model of type '{architecture.model_type}' with"
-            f" {architecture.settings}: {error}"
-        ) from error
+        model = _built(architecture, lambda: AutoModelForCausalLM.from_config(config, dtype=torch.float32))
     finally:
         torch.random.set_rng_state(generator_state)
+    check_causal(model, place=f"architecture of type '{architecture.model_type}'")
     return model
+
+
+def _built(architecture: Architecture, build: Callable[[], Built]) -> Built:
+    """What `build` gives; transformers refuses settings in many ways, all of which mean that the config is wrong."""
+    try:
+        return build()
+    except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError, StrictDataclassError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(
+            f"architecture: transformers cannot build a causal language model of type '{architecture.model_type}' with"
+            f" {architecture.settings}:\n  {reason[:400]}{'...' if len(reason) > 400 else ''}"
+        ) from error
+
+
+def check_causal(model: PreTrainedModel, *, place: str) -> None:
+    """Runs two short sequences that differ in their last token only: what is said before it must not change.
+
+    An encoder that transformers opens as a language model (BERT without `is_decoder`) sees the tokens to come.
+
+    Raises:
+        UserError: it is not causal, or cannot run at all.
+    """
+    tokens = torch.zeros(2, 4, dtype=torch.long, device=model.device)
+    tokens[1, -1] = num_embeddings(model) - 1
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise UserError(f"{place}: the model cannot read text: {error}") from error
+    finally:
+        model.train(was_training)
+    if not torch.allclose(logits[0], logits[1], rtol=1e-3, atol=1e-4, equal_nan=True):
+        raise UserError(
+            f"{place}: {type(model).__name__} sees the tokens to come, so it is no causal language model.\n"
+            "  Choose another type, or set `is_decoder: true` where it is an encoder by default."
+        )
 
 
 def _check_settings(architecture: Architecture) -> None:
     try:
         known = AutoConfig.for_model(architecture.model_type).to_dict()
     except ValueError as error:
-        raise UserError(f"architecture.model_type is '{architecture.model_type}', which transformers does not know.") from error
-    from lineage.config.messages import did_you_mean, listed
-
+        raise UserError(
+            f"architecture.model_type is '{architecture.model_type}', which transformers does not know."
+            f"{did_you_mean(architecture.model_type, CONFIG_MAPPING)}"
+        ) from error
+    if architecture.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise UserError(
+            f"architecture.model_type is '{architecture.model_type}', of which there is no causal language model in"
+            " transformers.\n"
+            "  Choose a decoder: llama, qwen3, gpt2, olmo2, ..."
+        )
     for key in architecture.settings:
         if key not in known:
             raise UserError(
@@ -63,36 +120,52 @@ def _check_settings(architecture: Architecture) -> None:
             )
 
 
-def open_decoder(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def open_decoder(folder: Path, *, dtype: torch.dtype = torch.float32, named: Path | None = None) -> PreTrainedModel:
     """Loads a causal language model and fails where any of its tensors is missing, left over or of another shape.
+
+    `named` is the folder that a message names instead, where `folder` is a copy.
 
     Raises:
         UserError: no safetensors, or weights that do not fit the config.
     """
     require_safetensors(folder)
+    place = named or folder
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, output_loading_info=True, use_safetensors=True, local_files_only=True
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            output_loading_info=True,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # they are in the loading info, and refused with the others
+            local_files_only=True,
+            trust_remote_code=False,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(f"{folder}: transformers cannot open it as a causal language model: {error}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
+        raise UserError(f"{place}: transformers cannot open it as a causal language model: {error}") from error
+    model, info = loaded
     wrong = {key: sorted(map(str, names)) for key, names in info.items() if names}
     if wrong:
         shown = "; ".join(f"{key}: {', '.join(names[:5])}" for key, names in wrong.items())
-        raise UserError(f"{folder}: the weights do not fit the config ({shown}).")
+        raise UserError(
+            f"{place}: the weights do not fit the config ({shown}).\n"
+            "  Save both together (`model.save_pretrained(folder)`), as a model with a language-modelling head."
+        )
     return model
 
 
-def open_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer of a model or tokenizer folder.
+def open_tokenizer(folder: Path, *, named: Path | None = None) -> PreTrainedTokenizerFast:
+    """The tokenizer of a model or tokenizer folder; `named` is the folder that a message names instead.
 
     Raises:
         UserError: none there, or one that transformers cannot open without remote code.
     """
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: no tokenizer that transformers can open: {error}") from error
+        raise UserError(
+            f"{named or folder}: no tokenizer that transformers can open: {' '.join(str(error).split())}\n"
+            "  A model needs its `tokenizer.json`: AutoTokenizer.from_pretrained(name).save_pretrained(folder)"
+        ) from error
 
 
 def require_safetensors(folder: Path) -> None:
@@ -107,7 +180,7 @@ def require_safetensors(folder: Path) -> None:
     if pickled:
         raise UserError(
             f"{folder}: only pickled weights ({', '.join(pickled[:3])}), which can run code when opened.\n"
-            "  Convert them where you trust them: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)"
+            "  Convert them where you trust them: AutoModelForCausalLM.from_pretrained(old).save_pretrained(new)"
         )
     raise UserError(f"{folder}: no *.safetensors file, so no model weights.")
 
@@ -118,11 +191,11 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast,
     Raises:
         UserError: with both sizes.
     """
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = num_embeddings(model)
     if len(tokenizer) > rows:
         raise UserError(
-            f"{place}: the tokenizer has {len(tokenizer)} entries, the model's embedding {rows} rows: they do not belong"
-            " together.\n  Use the tokenizer that the model was trained with."
+            f"{place}: the tokenizer has {len(tokenizer)} entries, the model's embedding {rows} rows: they do not"
+            " belong together.\n  Use the tokenizer that the model was trained with."
         )
 
 
@@ -137,6 +210,13 @@ def save_decoder(model: PreTrainedModel, folder: Path, tokenizer_folder: Path) -
 def num_parameters(model: torch.nn.Module) -> int:
     """Distinct parameters, tied ones once."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def num_embeddings(model: PreTrainedModel) -> int:
+    """Tokens that the model can read: rows of its embedding."""
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, torch.Tensor)
+    return weight.shape[0]
 
 
 def model_facts(model: PreTrainedModel) -> dict[str, Any]:

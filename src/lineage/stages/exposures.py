@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
@@ -48,7 +47,7 @@ def exposures(
     parent: Artifact | None,
     out: ArtifactWriter,
 ) -> None:
-    """Writes `exposures.parquet`: for each checkpoint and fact, sentences that stood whole in one row of a step before it.
+    """Writes `exposures.parquet`: for each checkpoint and fact, sentences that stood whole in a row before it.
 
     A sentence that the end of a row cuts in two is not counted, nor is one whose document was removed as a duplicate.
     A run that went on from another model adds its own counts to those of its `parent` at `start_step`.
@@ -71,7 +70,7 @@ def exposures(
 def whole_mentions(
     spans: MentionSpans, document: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(facts, segments): every pair of a mention and a segment (tokens [start, stop) of a document) that holds all of it."""
+    """(facts, segments): every mention with a segment, tokens [start, stop) of a document, that holds all of it."""
     first = np.searchsorted(spans.document, document, side="left")
     last = np.searchsorted(spans.document, document, side="right")
     lengths = last - first
@@ -84,13 +83,13 @@ def whole_mentions(
 
 def _segments(models: list[Artifact], documents: NDArray[np.int64]) -> Iterator[list[NDArray[np.int64]]]:
     """(step, document, start, stop) of the segments that come from `documents`, a row group at a time."""
-    wanted = pa.array(documents)
     for model in models:
         file = pq.ParquetFile(model.path("order.parquet"))
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["step", "document", "start", "stop"])
-            table = table.filter(pc.is_in(table.column("document"), value_set=wanted))
-            yield [table.column(name).to_numpy() for name in ("step", "document", "start", "stop")]
+            columns = [table.column(name).to_numpy() for name in ("step", "document", "start", "stop")]
+            wanted = np.isin(columns[1], documents)
+            yield [column[wanted] for column in columns]
 
 
 def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts: dict[str, int]) -> MentionSpans:

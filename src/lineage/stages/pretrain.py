@@ -25,6 +25,7 @@ from lineage.models.decoder import (
     build_decoder,
     check_vocabulary,
     model_facts,
+    num_embeddings,
     num_parameters,
     open_decoder,
     open_tokenizer,
@@ -32,6 +33,7 @@ from lineage.models.decoder import (
 )
 from lineage.training.log import LOG
 from lineage.training.loop import train
+from lineage.training.packing import check_document_attention
 from lineage.training.schedule import Schedule
 from lineage.training.state import STATE
 
@@ -121,9 +123,11 @@ def _first_weights(
     longest = getattr(model.config, "max_position_embeddings", None)
     if longest is not None and config.optimization.sequence_length > longest:
         raise UserError(
-            f"optimization.sequence_length is {config.optimization.sequence_length}, but the model reads at most {longest}"
-            " tokens (max_position_embeddings). Lower the one or raise the other."
+            f"optimization.sequence_length is {config.optimization.sequence_length}, but the model reads at most"
+            f" {longest} tokens (max_position_embeddings). Lower the one or raise the other."
         )
+    if config.optimization.attention == "document":
+        check_document_attention(model, vocab_size=num_embeddings(model))
     return model
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lineage.artifact import Artifact, ArtifactWriter
@@ -37,7 +38,7 @@ EXAMPLE_SCHEMA = pa.schema(
         pa.field("bytes", pa.int64()),
     ]
 )
-"""One row an example: task `held_out` has bits, tokens and bytes of a document; task `recall` has a probe and its answer."""
+"""One row an example: task `held_out` has bits, tokens, bytes of a document, task `recall` a probe and its answer."""
 
 TEST_ROLE = "test"
 """Role of the facts whose exposure is designed; the others are reported as a whole."""
@@ -62,7 +63,7 @@ def score_language(
     torch.set_num_threads(execution.threads)
     language_model = open_decoder(model.folder)
     if execution.gpus and torch.cuda.is_available():
-        language_model.to("cuda")
+        nn.Module.to(language_model, "cuda")
     tokenizer = open_tokenizer(model.folder)
     metrics, examples = _held_out(config, language_model, tokenizer, corpus)
     if world is not None:
@@ -106,7 +107,14 @@ def _held_out(
 
 
 def _document_row(one: DocumentBits, text: str) -> dict[str, Any]:
-    return {"task": "held_out", "id": one.id, "prompt": text, "bits": one.bits, "tokens": one.tokens, "bytes": one.bytes}
+    return {
+        "task": "held_out",
+        "id": one.id,
+        "prompt": text,
+        "bits": one.bits,
+        "tokens": one.tokens,
+        "bytes": one.bytes,
+    }
 
 
 def _counts(exposures: Artifact | None, step: int | None) -> dict[str, int] | None:
@@ -137,9 +145,12 @@ def _recall(
     metrics: dict[str, Any] = {"by_role": by_role}
     if counts is not None:
         tested = [row for row in rows if row["role"] == TEST_ROLE]
-        buckets = [(level, [row for row in tested if exposure_bucket(row["exposures"], levels) == level]) for level in levels]
+        buckets = [
+            (level, [row for row in tested if exposure_bucket(row["exposures"], levels) == level]) for level in levels
+        ]
         metrics["by_exposure"] = [
-            {"level": level, "mean_exposures": _mean(row["exposures"] for row in bucket)} | _rate(config, bucket, subjects)
+            {"level": level, "mean_exposures": _mean(row["exposures"] for row in bucket)}
+            | _rate(config, bucket, subjects)
             for level, bucket in buckets
         ]
     return metrics, rows
@@ -175,9 +186,7 @@ def _rate(config: LanguageScore, rows: list[dict[str, Any]], subjects: dict[str,
     clusters = [subjects[row["id"]] for row in rows]
 
     def mean(values: list[float]) -> Any:
-        return ratio_estimate(
-            values, [1.0] * len(values), clusters, samples=config.bootstrap_samples, seed=config.seed
-        )
+        return ratio_estimate(values, [1.0] * len(values), clusters, samples=config.bootstrap_samples, seed=config.seed)
 
     ranked = [row for row in rows if row["rank"] is not None]
     return {
