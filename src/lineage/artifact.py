@@ -171,6 +171,8 @@ class ArtifactWriter:
         Raises:
             UserError: with needed and free bytes.
         """
+        if not self.is_main:
+            return  # the folder is the main process's, and may not be there yet
         free = shutil.disk_usage(self.folder).free
         if free < needed_bytes:
             raise UserError(

@@ -51,7 +51,7 @@ def _present_gpus() -> list[int]:
         )
     except (FileNotFoundError, subprocess.CalledProcessError):
         return []
-    return [int(line) for line in listed.stdout.split()]
+    return [int(line) for line in listed.stdout.splitlines() if line.strip().isdigit()]
 
 
 def _lock_path(index: int) -> Path:

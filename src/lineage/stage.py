@@ -73,8 +73,6 @@ def run(call: Call) -> Artifact | None:
         StoppedEarly: the time limit came near; state is saved.
     """
     started = time.time()
-    function = stage_function(call.stage)
-    config = _config(function, call.spec)
     opened = {name: [Artifact.open(path) for path in paths] for name, paths in call.inputs.items()}
     inputs = _input_digests(opened) | dict(call.external_digests)
     target = call.out.parent
@@ -82,8 +80,11 @@ def run(call: Call) -> Artifact | None:
     main = os.environ.get("RANK", "0") == "0"
     snakemake = _snakemake()
     with ExitStack() as stack:
-        if main:
+        if main:  # before the imports, which take seconds: a second writer must not overtake the first
             stack.enter_context(_sole_writer(call.state, target))
+        function = stage_function(call.stage)
+        config = _config(function, call.spec)
+        if main:
             out = ArtifactWriter.create(target, state=state)
         else:
             out = ArtifactWriter(target, target.with_name(target.name + ".partial"), state, is_main=False)
@@ -294,14 +295,12 @@ def _in_processes(call: Call) -> int:
 
     Returns the exit code of the worker that failed first; torchrun itself would give 1 and a traceback for each.
     """
+    from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import elastic_launch
-    from torch.distributed.run import config_from_args, parse_args
 
     workers = ["--standalone", f"--nproc-per-node={call.execution.processes}", "-m", "lineage.stage", *call.argv]
-    config, command, arguments = config_from_args(parse_args(workers))
     try:
-        elastic_launch(config=config, entrypoint=command)(*arguments)
+        torchrun.run(torchrun.parse_args(workers))
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
         return code if code in (EXIT_USER, EXIT_STOPPED) else EXIT_DEFECT

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lineage.config.load import load_experiment, overlay, read_yaml
 from lineage.errors import UserError
+from tests.config.building import EXPERIMENT as DEFAULT
 
-DEFAULT = read_yaml(Path(__file__).parents[2] / "config.yaml")
 VALUES = st.recursive(
     st.none() | st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2),
     lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
@@ -80,7 +80,7 @@ def test_overlays_are_associative_and_change_no_argument(a: dict, b: dict, c: di
 
 
 def _replaces_a_mapping(a: dict, b: dict, c: dict) -> bool:
-    """Where b puts a plain value over a mapping of a, and c a mapping over that: (a + b) + c forgets a, b + c does not."""
+    """Where b puts a plain value over a mapping of a, and c a mapping over that: only (a + b) + c forgets a."""
     shared = [key for key in a if isinstance(a[key], dict) and key in b and key in c and isinstance(c[key], dict)]
     return any(not isinstance(b[key], dict) or _replaces_a_mapping(a[key], b[key], c[key]) for key in shared)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +9,11 @@ from pydantic import ValidationError
 
 from lineage.config.base import Frozen
 from lineage.config.experiment import Experiment
-from lineage.config.load import overlay, read_yaml, validate
+from lineage.config.load import overlay, validate
 from lineage.config.messages import did_you_mean, explain, listed, sentence
 from lineage.errors import UserError
+from tests.config.building import EXPERIMENT as DEFAULT
 
-DEFAULT = read_yaml(Path(__file__).parents[2] / "config.yaml")
 TEXT = {"reader": "text", "path": "notes"}
 RUN = {"stage": "pretrain", "tokens": "main", "start": "base", "steps": 3}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.config.experiment import Experiment
-from lineage.config.load import overlay, read_yaml, validate
+from lineage.config.load import overlay, validate
 from lineage.config.references import artifact_names, check_references, model_step
 from lineage.errors import UserError
+from tests.config.building import EXPERIMENT as DEFAULT
 
-DEFAULT = read_yaml(Path(__file__).parents[2] / "config.yaml")
 IMPORTED = {"stage": "import", "path": "folder"}
 
 
@@ -40,21 +39,21 @@ def test_a_model_is_never_suggested_as_its_own_parent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "first", "second"),
+    ("changes", "path", "value", "kind", "allowed"),
     [
-        ({"corpora": {"main": {"of": ["wrld"]}}}, "corpora.main.of.0 is 'wrld', which is no document set", "documents: world"),
-        ({"tokenizers": {"main": {"corpus": "man"}}}, "tokenizers.main.corpus is 'man', which is no corpus", "corpora: main"),
-        ({"tokens": {"main": {"corpus": "man"}}}, "tokens.main.corpus is 'man', which is no corpus", "corpora: main"),
-        ({"tokens": {"main": {"tokenizer": "man"}}}, "tokens.main.tokenizer is 'man', which is no tokenizer", "tokenizers: main"),
-        ({"models": {"base": {"tokens": "man"}}}, "models.base.tokens is 'man', which is no token stream", "tokens: main"),
-        ({"scores": {"corpus": "man"}}, "scores.corpus is 'man', which is no corpus", "corpora: main"),
-        ({"scores": {"models": ["bas"]}}, "scores.models.0 is 'bas', which is no model", "models: base"),
+        ({"corpora": {"main": {"of": ["wrld"]}}}, "corpora.main.of.0", "wrld", "document set", "documents: world"),
+        ({"tokenizers": {"main": {"corpus": "man"}}}, "tokenizers.main.corpus", "man", "corpus", "corpora: main"),
+        ({"tokens": {"main": {"corpus": "man"}}}, "tokens.main.corpus", "man", "corpus", "corpora: main"),
+        ({"tokens": {"main": {"tokenizer": "man"}}}, "tokens.main.tokenizer", "man", "tokenizer", "tokenizers: main"),
+        ({"models": {"base": {"tokens": "man"}}}, "models.base.tokens", "man", "token stream", "tokens: main"),
+        ({"scores": {"corpus": "man"}}, "scores.corpus", "man", "corpus", "corpora: main"),
+        ({"scores": {"models": ["bas"]}}, "scores.models.0", "bas", "model", "models: base"),
     ],
 )  # fmt: skip
-def test_every_reference(changes: dict[str, Any], first: str, second: str) -> None:
+def test_every_reference(changes: dict[str, Any], path: str, value: str, kind: str, allowed: str) -> None:
     told = mistakes(**changes)
-    assert told[0].startswith(f"config: {first}. Did you mean '")
-    assert told[1] == f"  {second}"
+    assert told[0].startswith(f"config: {path} is '{value}', which is no {kind}. Did you mean '")
+    assert told[1] == f"  {allowed}"
 
 
 def test_the_world_needs_its_section() -> None:

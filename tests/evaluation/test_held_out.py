@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from lineage.data.tokenizer import train
 from lineage.errors import UserError
@@ -60,7 +61,7 @@ def tokenize(documents: list[tuple[str, str]], *, context_tokens: int = 8) -> He
     return HeldOutText.tokenize(documents, word_tokenizer(), context_tokens=context_tokens)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(
     st.lists(st.lists(st.sampled_from("abcde"), min_size=2, max_size=12), min_size=1, max_size=5), st.integers(1, 50)
 )
@@ -97,13 +98,13 @@ def test_documents_that_say_nothing_are_left_out() -> None:
 
 
 def test_bytes_of_characters_that_are_several_tokens() -> None:
-    """A sign of four bytes and four tokens alone has no byte behind its first character."""
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=train(["plain"] * 3, vocab_size=320, min_frequency=1))
-    assert len(tokenizer("\U0001f600", add_special_tokens=False)["input_ids"]) > 1
+    """Without a space before it, a sign of four tokens alone has no byte behind its first character."""
+    bpe = train(["plain"] * 3, vocab_size=320, min_frequency=1)
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe)
+    assert len(tokenizer("\U0001f600", add_special_tokens=False)["input_ids"]) == 4
     documents = [("face", "\U0001f600"), ("text", "ab \U0001f600")]
     found = HeldOutText.tokenize(documents, tokenizer, context_tokens=8)
     assert found.ids == ["text"]
     assert found.bytes == [len("b \U0001f600".encode())]
-    assert re.match(r"\d", str(found.unigram_bits_per_byte()))
+    assert found.unigram_bits_per_byte() > 0

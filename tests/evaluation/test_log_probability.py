@@ -27,7 +27,7 @@ def score(sequences: list[Scored], batch_tokens: int) -> list[TokenScores]:
     return [found[index] for index in range(len(sequences))]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(SEQUENCES)
 def test_equals_the_softmax_by_hand(sequences: list[Scored]) -> None:
     for one, scores in zip(sequences, score(sequences, 64), strict=True):
@@ -35,7 +35,7 @@ def test_equals_the_softmax_by_hand(sequences: list[Scored]) -> None:
         assert scores.log_probability.tolist() == pytest.approx(expected, abs=ROUNDING)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(SEQUENCES, st.integers(1, 40))
 def test_composition_and_padding_do_not_matter(sequences: list[Scored], batch_tokens: int) -> None:
     together = score(sequences, batch_tokens)

@@ -115,7 +115,11 @@ def test_parameters_are_counted_once(tokenizer: PreTrainedTokenizerFast) -> None
     ("model_type", "settings", "expected"),
     [
         ("lama", SIZES, "architecture.model_type is 'lama', which transformers does not know. Did you mean 'llama'?"),
-        ("llama", {"hiden_size": 16}, "architecture.settings.hiden_size: a llama config has no such field. Did you mean"),
+        (
+            "llama",
+            {"hiden_size": 16},
+            "architecture.settings.hiden_size: a llama config has no such field. Did you mean",
+        ),
         ("llama", {**SIZES, "hidden_size": "abc"}, "Field 'hidden_size' expected int, got str"),
         ("llama", {**SIZES, "num_attention_heads": 3}, "hidden size (16) is not a multiple of the number of attention"),
         ("llama", {**SIZES, "num_attention_heads": 0}, "ZeroDivisionError"),
@@ -155,7 +159,9 @@ def test_vocabulary_and_embedding(tokenizer: PreTrainedTokenizerFast) -> None:
     model = build_decoder(ARCHITECTURES[0], tokenizer, seed=0)
     rows = len(tokenizer)
     model.resize_token_embeddings(rows - 1)
-    with pytest.raises(UserError, match=rf"^here: the tokenizer has {rows} entries, the model's embedding {rows - 1} rows"):
+    with pytest.raises(
+        UserError, match=rf"^here: the tokenizer has {rows} entries, the model's embedding {rows - 1} rows"
+    ):
         check_vocabulary(model, tokenizer, place="here")
 
 

@@ -15,7 +15,7 @@ from lineage.config.execution import Execution
 from lineage.data.schema import DOCUMENT_SCHEMA
 from lineage.stage import Call, run
 
-WORDS = "the a boat lake hill town red green old slow lamp river stone near over under sleeps sails burns and then".split()
+WORDS = ["the", "a", "boat", "lake", "hill", "town", "red", "green", "old", "slow", "lamp", "near", "over", "sleeps"]
 ARCHITECTURE = {
     "model_type": "llama",
     "settings": {
@@ -40,9 +40,7 @@ def run_stage(
     **execution: Any,
 ) -> Artifact:
     """The artifact of a stage, made in this process through the entry that the workflow uses."""
-    given = {
-        name: one if isinstance(one, list) else [one] for name, one in (inputs or {}).items() if one is not None
-    }
+    given = {name: one if isinstance(one, list) else [one] for name, one in (inputs or {}).items() if one is not None}
     call = Call(
         stage=stage,
         spec=dict(spec or {}),
@@ -104,7 +102,9 @@ def pretrain_spec(last_step: int = STEPS, *, first_step: int = 0, **changes: Any
     return spec | changes
 
 
-def tokenize(folder: Path, texts: Artifact, *, vocab_size: int = 320, template: str = "{text}") -> tuple[Artifact, Artifact]:
+def tokenize(
+    folder: Path, texts: Artifact, *, vocab_size: int = 320, template: str = "{text}"
+) -> tuple[Artifact, Artifact]:
     """A tokenizer trained on a corpus, and the corpus through it."""
     tokenizer = run_stage("tokenizer", folder / "tokenizer", {"vocab_size": vocab_size}, inputs={"corpus": texts})
     inputs = {"corpus": texts, "tokenizer": tokenizer}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import torch
@@ -39,7 +38,10 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 def base(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The uninterrupted run of six steps."""
     return run_stage(
-        "pretrain", tmp_path_factory.mktemp("base") / "models" / f"base@{STEPS}", pretrain_spec(), inputs=material.inputs
+        "pretrain",
+        tmp_path_factory.mktemp("base") / "models" / f"base@{STEPS}",
+        pretrain_spec(),
+        inputs=material.inputs,
     )
 
 

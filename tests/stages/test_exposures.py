@@ -25,7 +25,11 @@ TEXTS = {
     "copy": "A slow river. Mira lives in Torvel.",
     "gone": "Mira lives in Torvel. A removed duplicate.",
 }
-FACTS = {"mira.town": "Mira lives in Torvel.", "lamp.colour": "Old Lamp burns red.", "boat.home": "The boat rests in Torvel."}
+FACTS = {
+    "mira.town": "Mira lives in Torvel.",
+    "lamp.colour": "Old Lamp burns red.",
+    "boat.home": "The boat rests in Torvel.",
+}
 Segment = tuple[int, int, int, int]
 """Step, document (row in the tokens), start, stop."""
 
@@ -39,9 +43,7 @@ def world(folder: Path, texts: dict[str, str], facts: dict[str, str]) -> Artifac
         for start in range(len(text))
         if text.startswith(sentence, start)
     ]
-    schema = pa.schema(
-        [("document", pa.string()), ("fact", pa.string()), ("start", pa.int64()), ("stop", pa.int64())]
-    )
+    schema = pa.schema([("document", pa.string()), ("fact", pa.string()), ("start", pa.int64()), ("stop", pa.int64())])
     tables = {
         "facts": pa.table({"id": list(facts)}),
         "documents": documents_table(texts),
@@ -135,7 +137,9 @@ def test_templates_shift_the_sentences(made: tuple[Artifact, ...], tmp_path: Pat
     kept = {name: text for name, text in TEXTS.items() if name != "gone"}
     template = "# {title}: {text}"
     tokenizer, tokens = tokenize(tmp_path, corpus(tmp_path / "corpus", kept, {"h": "a"}), template=template)
-    encoding = load(tokenizer.folder).encode(template.format(title="Title two", text=TEXTS["two"]), add_special_tokens=False)
+    encoding = load(tokenizer.folder).encode(
+        template.format(title="Title two", text=TEXTS["two"]), add_special_tokens=False
+    )
     start = encoding.char_to_token(len("# Title two: ") + TEXTS["two"].index("Mira"))
     assert start is not None
     last = len(encoding.ids)

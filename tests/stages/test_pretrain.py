@@ -104,7 +104,9 @@ def test_a_state_of_other_work_is_never_used(material: Material, base: Artifact,
     assert json.loads((folder / "run.json").read_text())["training"]["resumed_at"] == 0
 
 
-def test_held_out_measurements_leave_no_trace_in_the_training(material: Material, base: Artifact, tmp_path: Path) -> None:
+def test_held_out_measurements_leave_no_trace_in_the_training(
+    material: Material, base: Artifact, tmp_path: Path
+) -> None:
     observed = run_stage(
         "pretrain", tmp_path / "models" / "observed",
         pretrain_spec(held_out={"every_steps": 2, "documents": 3}),
@@ -144,7 +146,9 @@ def test_a_run_from_another_model_starts_at_its_weights(material: Material, base
 
 def test_a_tokenizer_that_disagrees_with_the_start_model(base: Artifact, material: Material, tmp_path: Path) -> None:
     tokenizer, tokens = tokenize(tmp_path, material.corpus, vocab_size=300)
-    with pytest.raises(UserError, match="was trained with another tokenizer than .*\n.*tokenizers.<name>.existing.path"):
+    with pytest.raises(
+        UserError, match=r"was trained with another tokenizer than .*\n.*tokenizers\.<name>\.existing\.path"
+    ):
         run_stage(
             "pretrain", tmp_path / "models" / "late", pretrain_spec(architecture=None),
             inputs={"tokens": tokens, "tokenizer": tokenizer, "start": base},
@@ -160,7 +164,10 @@ def test_a_tokenizer_that_disagrees_with_the_start_model(base: Artifact, materia
 
 @pytest.mark.parametrize("model_type", ["llama", "gpt2"])
 def test_rows_longer_than_the_model_reads(material: Material, tmp_path: Path, model_type: str) -> None:
-    sizes = {"llama": pretrain_spec()["architecture"]["settings"], "gpt2": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32}}
+    sizes = {
+        "llama": pretrain_spec()["architecture"]["settings"],
+        "gpt2": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32},
+    }
     spec = pretrain_spec(
         architecture={"model_type": model_type, "settings": sizes[model_type]},
         optimization={**OPTIMIZATION, "sequence_length": 64},
@@ -220,7 +227,9 @@ def test_a_loss_that_is_not_finite(material: Material, base: Artifact, tmp_path:
 
 def test_a_run_that_diverges(material: Material, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """An absurd learning rate: the first update leaves finite but huge weights, the second step cannot be scored."""
-    spec = pretrain_spec(optimization={**OPTIMIZATION, "peak_learning_rate": 1e37, "warmup_steps": 0, "clip_norm": None})
+    spec = pretrain_spec(
+        optimization={**OPTIMIZATION, "peak_learning_rate": 1e37, "warmup_steps": 0, "clip_norm": None}
+    )
     folder = tmp_path / "models" / "wild"
     argv = ["pretrain", "--spec", json.dumps(spec), "--out", str(folder / "manifest.json")]
     for name, artifact in (("tokens", material.tokens), ("tokenizer", material.tokenizer)):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,7 +87,18 @@ class Experiment:
 
     def workers(self) -> list[psutil.Process]:
         """Stages that run in this folder."""
-        return [process for process in psutil.process_iter() if _is_stage(process, self.folder)]
+        return [process for process in psutil.process_iter() if "lineage.stage" in _command(process, self.folder)]
+
+    def starting(self) -> bool:
+        """Whether a shell has been told to run a stage, and has not done so yet."""
+        running = [(process, _command(process, self.folder)) for process in psutil.process_iter()]
+        return any(
+            "lineage.stage " in command[-1] and not _children(process) for process, command in running if command
+        )
+
+    def lock_holders(self) -> set[int]:
+        texts = [_text(path).split() for path in (self.results / "state").rglob("*.lock")]
+        return {int(words[0]) for words in texts if words}
 
     def saved_bytes(self) -> int:
         """Grows with every step that a training stage has logged, and jumps with its first state."""
@@ -106,11 +119,26 @@ class Experiment:
         return [*states, *self.results.rglob("*.partial")]
 
 
-def _is_stage(process: psutil.Process, folder: Path) -> bool:
+def _command(process: psutil.Process, folder: Path) -> list[str]:
+    """The command line of a process that runs in the folder; empty for others."""
     try:
-        return "lineage.stage" in process.cmdline() and Path(process.cwd()) == folder
+        return process.cmdline() if Path(process.cwd()) == folder else []
     except psutil.Error:
-        return False
+        return []
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _size(path: Path) -> int:
@@ -134,22 +162,22 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def kill(process: psutil.Process) -> None:
-    try:
-        process.kill()
-    except psutil.NoSuchProcess:
-        return
-    until(lambda: not alive(process), "the end of a killed worker")
+def kill(process: psutil.Process) -> bool:
+    """kill -9, and waits for the end; False if it had ended by itself."""
+    if not alive(process):
+        return False
+    process.kill()
+    until(lambda: not alive(process), "the end of a killed stage")
+    return True
 
 
 def kill_worker(experiment: Experiment, moment: Moment) -> bool:
     """Kills the stage that runs at this moment; Snakemake then ends by itself. False if it came too late."""
     with experiment.started() as snakemake:
         moment(lambda: snakemake.poll() is not None)
-        until(lambda: snakemake.poll() is not None or experiment.workers(), "a stage")
-        experiment.tell("worker")
-        for worker in experiment.workers():
-            kill(worker)
+        while snakemake.poll() is None and not sum(kill(worker) for worker in experiment.workers()):
+            time.sleep(0.02)
+        experiment.tell("stage")
         snakemake.wait()
         return snakemake.returncode != 0
 
@@ -168,10 +196,12 @@ def kill_snakemake(experiment: Experiment, moment: Moment, *, wait: bool) -> boo
             return False
         snakemake.kill()
         snakemake.wait()
+    until(lambda: not experiment.starting(), "a stage that was being started")
     workers = experiment.workers()
     experiment.tell(f"snakemake, {len(workers)} stages live on{' to their end' if wait else ''}")
     if not wait:
-        for worker in workers:
+        until(lambda: experiment.lock_holders() >= {worker.pid for worker in workers if alive(worker)}, "the locks")
+        for worker in filter(alive, workers):
             worker.suspend()
     locked = experiment.run()
     if locked.returncode != 0:  # 0: it was killed when all was built
@@ -245,6 +275,23 @@ def test_two_kills_change_nothing(smoke: Path, tmp_path: Path) -> None:
     assert killed.manifests() == whole.manifests()
     assert killed.refused == 1
     assert max(killed.resumed_steps()) > 0, "no state was ever used"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stage_keeps_its_state_only_if_it_outlives_its_snakemake(tmp_path: Path, killed: bool) -> None:
+    """The next Snakemake takes what such a stage finished for incomplete; with the state that costs seconds only."""
+    state, built = tmp_path / "state" / "world", tmp_path / "world" / MANIFEST
+    (state / "other_fingerprint").mkdir(parents=True)
+    stage = shlex.join([sys.executable, "-m", "lineage.stage", "world", "--state", str(state), "--out", str(built)])
+    (tmp_path / "snakemake").write_text(f"import subprocess\nsubprocess.run(['bash', '-c', {stage + '; true'!r}])\n")
+    pretended = subprocess.Popen([sys.executable, "snakemake"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    lock = state.with_name("world.lock")
+    until(lock.exists, "the stage")
+    if killed:
+        pretended.kill()
+    pretended.wait()
+    until(lambda: built.exists() and not lock.exists(), "the artifact")
+    assert state.exists() == killed
 
 
 @pytest.mark.slow

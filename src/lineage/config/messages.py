@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 MAX_LISTED = 24
 """Names listed in one message before it is cut."""
@@ -65,8 +65,7 @@ def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[Path
     the user's file has neither.
     """
     path: Path = []
-    holders: list[Any] = [model]
-    here: list[Any] = [model]
+    holders = here = _branches(model)
     for part in location:
         tagged = [one for one in here if part in _tags(one)] if len(here) > 1 else []
         if tagged:
@@ -105,6 +104,8 @@ def _branches(annotation: Any) -> list[Any]:
         return _branches(get_args(annotation)[0])
     if origin in (typing.Union, types.UnionType):
         return [branch for one in get_args(annotation) for branch in _branches(one)]
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        return _branches(annotation.model_fields["root"].annotation)
     return [annotation]
 
 
