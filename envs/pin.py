@@ -47,7 +47,7 @@ def main() -> None:
     dev = {name: version for name, version in closure(extras["dev"]).items() if name not in cpu}
     gpu = {("faiss-gpu" if name == "faiss-cpu" else name): version for name, version in cpu.items()}
     made = "Made by `make pins`.\n"
-    (FOLDER / "cpu.txt").write_text(f"# Exact versions of everything that lineage imports, on a CPU. {made}{lines(cpu)}")
+    (FOLDER / "cpu.txt").write_text(f"# Exact versions of all that lineage imports, on a CPU. {made}{lines(cpu)}")
     (FOLDER / "gpu.txt").write_text(f"# The same on an NVIDIA GPU; torch brings its own CUDA. {made}{lines(gpu)}")
     (FOLDER / "dev.txt").write_text(f"# Development tools on top of cpu.txt. {made}-r cpu.txt\n{lines(dev)}")
     conda = "channels:\n  - conda-forge\n  - nodefaults\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n"

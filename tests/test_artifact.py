@@ -123,3 +123,16 @@ def test_a_writer_that_dies_anywhere_leaves_no_manifest_beside_missing_files(fil
             write(target, {f"f{i}": content for i, content in enumerate(files)})
         if (target / MANIFEST).exists():
             Artifact.open(target)
+
+
+def test_an_older_artifact_loses_its_manifest_before_any_other_file(tmp_path: Path) -> None:
+    """In whatever order a file system lists the files: here the death comes after the first of them."""
+    folder = write(tmp_path / "a", {"old": b"1"}).folder
+
+    def dying(path: Path) -> None:
+        (path / "old").unlink()
+        raise KeyboardInterrupt
+
+    with mock.patch("lineage.artifact.shutil.rmtree", dying), pytest.raises(KeyboardInterrupt):
+        write(folder, {"new": b"2"})
+    assert not (folder / MANIFEST).exists()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lineage.config.experiment import Experiment
 from lineage.config.load import overlay, validate
+from lineage.errors import UserError
 from lineage.plan import Plan, ancestors, make_plan, model_folder, stage_spec
 from tests.config.building import EXPERIMENT
 
@@ -119,8 +120,9 @@ def test_jobs_and_inputs_by_hand() -> None:
     plan = plan_of(WHOLE)
     assert list(plan) == [
         "data/world", "data/documents/my_notes", "data/documents/my_rows", "data/corpora/my_text", "tokenizers/my_bpe",
-        "data/tokens/my_words", "models/root@4", "models/root@8", "exposures/root", "models/late@8", "exposures/late",
-        "models/last@8", "exposures/last", "models/mine", "scores/last@8/language", "scores/late@8/language",
+        "data/tokens/my_words", "models/root@4", "exposures/root@4", "models/root@8", "exposures/root@8",
+        "models/late@8", "exposures/late@8", "models/last@8", "exposures/last@8", "models/mine",
+        "scores/last@8/language", "scores/late@8/language",
         "scores/root@4/language", "scores/root@8/language", "scores/mine/language",
     ]  # fmt: skip
     read = {"tokens": ["data/tokens/my_words"], "tokenizer": ["tokenizers/my_bpe"]}
@@ -134,12 +136,13 @@ def test_jobs_and_inputs_by_hand() -> None:
         for key in ("first_step", "last_step")
     ]
     assert steps == [0, 4, 4, 8]
-    assert plan["exposures/late"].inputs["parent"] == ["exposures/root"]
-    assert json.loads(plan["exposures/late"].spec) == {"checkpoints": [8], "start_step": 4}
+    assert plan["exposures/root@4"].inputs["parent"] == []
+    assert plan["exposures/root@8"].inputs["parent"] == ["exposures/root@4"]
+    assert plan["exposures/late@8"].inputs["parent"] == ["exposures/root@4"]
+    assert plan["scores/root@4/language"].inputs["exposures"] == ["exposures/root@4"]
     assert "exposures" not in plan["scores/mine/language"].inputs
     assert plan["data/documents/my_notes"].external == {"source": Path("folder/of/notes")}
     assert plan["data/documents/my_rows"].external == {}
-    assert plan["models/mine"].name == "mine"
 
 
 def test_data_root_is_where_relative_paths_start() -> None:
@@ -188,8 +191,26 @@ def test_an_edit_changes_the_specs_that_hold_its_key() -> None:
         "models/root@8",
     ]
     experiment = Experiment.model_validate(EXPERIMENT)
-    from lineage.config.documents import Corpus
+    from lineage.config.corpus import Corpus
 
     spec = json.loads(stage_spec(Corpus, experiment.corpora["main"]))
     assert "of" not in spec
     assert spec["held_out_share"] == 0.05
+
+
+def test_the_ledger_reaches_over_a_run_on_other_text() -> None:
+    """world -> real text -> world: what was seen of the world before counts for all that follow."""
+    more = {
+        "corpora": {"real": {"of": ["my_notes"]}},
+        "tokens": {"real": {"corpus": "real", "tokenizer": "my_bpe"}},
+        "models": {"late": {"tokens": "real"}},
+    }
+    plan = plan_of(overlay(WHOLE, more))
+    assert plan["exposures/late@8"].inputs["parent"] == ["exposures/root@4"]
+    assert plan["exposures/last@8"].inputs["parent"] == ["exposures/late@8"]
+
+
+def test_corpora_that_share_documents_must_hold_out_the_same() -> None:
+    leaking = {"corpora": {"all": {"of": ["my_notes", "world"], "held_out_share": 0.0}}}
+    with pytest.raises(UserError, match=r"corpora\.all\.held_out_share.*is 0\.0, but corpora\.my_text.*would train on"):
+        validate(overlay(WHOLE, leaking))

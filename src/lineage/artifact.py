@@ -53,7 +53,7 @@ class Manifest:
         return json.dumps(fields, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, *, place: Path) -> Manifest:
+    def from_json(cls, text: bytes, *, place: Path) -> Manifest:
         """Reads what `to_json` wrote.
 
         Raises:
@@ -102,7 +102,7 @@ class Artifact:
         if not path.is_file():
             raise UserError(f"{folder}: no {MANIFEST}, so no whole artifact.\n  Build it: snakemake {path}")
         raw = path.read_bytes()
-        artifact = cls(folder, Manifest.from_json(raw.decode(), place=path), hashlib.sha256(raw).hexdigest())
+        artifact = cls(folder, Manifest.from_json(raw, place=path), hashlib.sha256(raw).hexdigest())
         if kind is not None and artifact.kind != kind:
             raise UserError(f"{folder}: an artifact of kind '{artifact.kind}', but '{kind}' is needed here.")
         for name, entry in artifact.manifest.files.items():

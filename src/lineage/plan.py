@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from lineage.config.base import Frozen
-from lineage.config.documents import Corpus
+from lineage.config.corpus import Corpus
 from lineage.config.experiment import WORLD, Experiment, ImportEntry, PretrainEntry
 from lineage.config.exposures import Exposures
 from lineage.config.imported import ImportModel
@@ -35,11 +35,6 @@ class Job:
     """Folders of input artifacts by the name of the stage's parameter."""
     external: dict[str, Path] = field(default_factory=dict)
     """Files outside results, by the name of the stage's parameter."""
-
-    @property
-    def name(self) -> str:
-        """The last part of the folder: the wildcard of the rule."""
-        return self.folder.rpartition("/")[2]
 
 
 Plan = dict[str, Job]
@@ -87,8 +82,8 @@ def _data_jobs(experiment: Experiment) -> Iterator[Job]:
         inputs: dict[str, list[str]] = {}
         if entry.corpus is not None:
             inputs["corpus"] = [f"data/corpora/{entry.corpus}"]
-            if WORLD in experiment.corpora[entry.corpus].of:
-                inputs["world"] = ["data/world"]
+        if experiment.world is not None and (entry.corpus is None or WORLD in experiment.corpora[entry.corpus].of):
+            inputs["world"] = ["data/world"]
         spec = canonical(entry.model_dump(mode="json", exclude={"corpus": True, "existing": {"path"}}))
         external = _source(experiment, entry.existing.path if entry.existing else None)
         yield Job("tokenizer", f"tokenizers/{name}", spec, inputs, external)
@@ -121,34 +116,29 @@ def _segments(experiment: Experiment, name: str, entry: PretrainEntry) -> Iterat
             inputs["held_out"] = [f"data/corpora/{tokens.corpus}"]
         folder = f"models/{name}@{last}"
         yield Job("pretrain", folder, spec, inputs)
+        if _sees_world(experiment, name):
+            yield _exposures_job(experiment, entry, folder, start)
         first, start = last, [folder]
-    if _sees_world(experiment, entry):
-        yield _exposures_job(experiment, name, entry)
 
 
-def _sees_world(experiment: Experiment, entry: PretrainEntry) -> bool:
-    return WORLD in experiment.corpora[experiment.tokens[entry.tokens].corpus].of
+def _sees_world(experiment: Experiment, name: str) -> bool:
+    """Whether the run, or one that it goes on from, reads documents of the world."""
+    entry = experiment.models[name]
+    own = isinstance(entry, PretrainEntry) and WORLD in experiment.corpora[experiment.tokens[entry.tokens].corpus].of
+    return own or any(_sees_world(experiment, parent.partition("@")[0]) for parent in entry.parents.values())
 
 
-def _exposures_job(experiment: Experiment, name: str, entry: PretrainEntry) -> Job:
+def _exposures_job(experiment: Experiment, entry: PretrainEntry, model: str, start: list[str]) -> Job:
+    """What the segment showed, on top of what the model that it starts from had seen."""
+    known = [one for one in start if _sees_world(experiment, one.removeprefix("models/").partition("@")[0])]
     inputs = {
-        "models": [f"models/{one}" for one in artifact_names(name, entry)],
+        "model": [model],
         "tokens": [f"data/tokens/{entry.tokens}"],
         "tokenizer": [f"tokenizers/{experiment.tokens[entry.tokens].tokenizer}"],
         "world": ["data/world"],
+        "parent": [one.replace("models/", "exposures/", 1) for one in known],
     }
-    start_step = None
-    if entry.start is not None:
-        parent, start_step = model_step(experiment, entry.start)
-        inputs["parent"] = [f"exposures/{parent}"] if _has_exposures(experiment, parent) else []
-        start_step = start_step if inputs["parent"] else None
-    spec = canonical(Exposures(checkpoints=entry.kept_steps, start_step=start_step))
-    return Job("exposures", f"exposures/{name}", spec, inputs)
-
-
-def _has_exposures(experiment: Experiment, name: str) -> bool:
-    entry = experiment.models[name]
-    return isinstance(entry, PretrainEntry) and _sees_world(experiment, entry)
+    return Job("exposures", model.replace("models/", "exposures/", 1), canonical(Exposures()), inputs)
 
 
 def _import_job(experiment: Experiment, name: str, entry: ImportEntry) -> Job:
@@ -165,12 +155,11 @@ def _score_jobs(experiment: Experiment) -> Iterator[Job]:
         every if scores.models is None else [model_folder(experiment, one).rpartition("/")[2] for one in scores.models]
     )
     for artifact in dict.fromkeys(asked):
-        name = artifact.partition("@")[0]
         inputs = {"model": [f"models/{artifact}"], "corpus": [f"data/corpora/{scores.corpus}"]}
         if experiment.world is not None:
             inputs["world"] = ["data/world"]
-        if _has_exposures(experiment, name):
-            inputs["exposures"] = [f"exposures/{name}"]
+        if _sees_world(experiment, artifact.partition("@")[0]):
+            inputs["exposures"] = [f"exposures/{artifact}"]
         yield Job("score_language", f"scores/{artifact}/language", stage_spec(LanguageScore, scores), inputs)
 
 
@@ -184,9 +173,8 @@ def _parents_first(experiment: Experiment) -> list[str]:
     ordered: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        entry = experiment.models[name]
-        if isinstance(entry, PretrainEntry) and entry.start:
-            visit(entry.start.partition("@")[0])
+        for parent in experiment.models[name].parents.values():
+            visit(parent.partition("@")[0])
         ordered.setdefault(name)
 
     for name in experiment.models:

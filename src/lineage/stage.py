@@ -13,6 +13,7 @@ limit with its state saved (run again to continue).
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import importlib
 import inspect
@@ -319,7 +320,13 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(f"{stage}: {error}", EXIT_USER)
     except StoppedEarly as stop:
         return _fail(f"{stage}: {stop}", EXIT_STOPPED)
+    except PermissionError as error:
+        return _fail(
+            f"{stage}: {error.filename}: no permission. Change its owner or mode, or work elsewhere.", EXIT_USER
+        )
     except OSError as error:
+        if error.errno == errno.EROFS:
+            return _fail(f"{stage}: {error.filename} is on a read-only disk. Work in another folder.", EXIT_USER)
         if not is_full_disk(error):
             raise
         return _fail(f"{stage}: the disk is full: {error}.\n  Free some space and run again.", EXIT_USER)

@@ -160,7 +160,8 @@ def _model(out: ArtifactWriter) -> None:
 
 def _exposures(out: ArtifactWriter) -> None:
     out.kind = "exposures"
-    rows = [{"fact": "person-0001.town", "step": step, "count": step * 3} for step in (2, 4)]
+    step = int(out.target.name.partition("@")[2])
+    rows = [{"fact": "person-0001.town", "step": step, "count": step * 3}]
     pq.write_table(pa.Table.from_pylist(rows), out.path("exposures.parquet"))
 
 

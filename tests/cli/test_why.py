@@ -9,7 +9,8 @@ from lineage import stage
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.cli import staleness
 from lineage.cli.project import open_project
-from lineage.config.documents import Corpus, Documents
+from lineage.config.corpus import Corpus
+from lineage.config.documents import Documents
 from lineage.external import digest
 from tests.cli.building import Workspace, build_one, code_of
 from tests.cli.conftest import ask, call

@@ -10,8 +10,8 @@ def test_an_entity_comes_with_the_exposures_of_its_facts(built: Workspace):
     answer = ask("world", "show", "person-0001")
     assert answer["entity"]["title"] == "Mira Soltan"
     assert answer["exposures"] == [
-        {"model": "base", "fact": FACT, "step": 2, "count": 6},
-        {"model": "base", "fact": FACT, "step": 4, "count": 12},
+        {"model": "base@2", "fact": FACT, "step": 2, "count": 6},
+        {"model": "base@4", "fact": FACT, "step": 4, "count": 12},
     ]
     shown = call("world", "show", "person-0001").stdout.splitlines()
     assert "Mira Soltan lives in Torvel." in "\n".join(shown)

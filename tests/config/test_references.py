@@ -75,7 +75,7 @@ def test_a_checkpoint_that_is_not_declared() -> None:
 
 def test_imported_models_have_no_checkpoints() -> None:
     (told,) = mistakes(models={"mine": IMPORTED, "late": run("mine@3")})
-    assert told == "config: models.late.start is 'mine@3', but 'mine' is imported and has no checkpoints: write 'mine'"
+    assert told == "config: models.late.start is 'mine@3', but 'mine' has no checkpoints: write 'mine'"
 
 
 def test_exactly_one_source() -> None:

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lineage.artifact import Artifact
-from lineage.config.documents import Corpus
+from lineage.config.corpus import Corpus
 from lineage.data.schema import Document
 from lineage.errors import UserError
 from lineage.stages.corpus import corpus, is_held_out

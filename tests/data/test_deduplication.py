@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineage.config.documents import NearDuplicates
+from lineage.config.corpus import NearDuplicates
 from lineage.data.deduplication import Deduplication, jaccard, normalised, shingles
 from lineage.data.schema import Document, Removal
 from tests.data.building import numbered

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lineage.config.documents import Corpus, Documents
+from lineage.config.corpus import Corpus
+from lineage.config.documents import Documents
 from lineage.data.schema import read_documents
 from lineage.stages.corpus import corpus
 from lineage.stages.documents import documents

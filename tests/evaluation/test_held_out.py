@@ -20,7 +20,7 @@ from tests.evaluation.tiny import by_hand, model, word_tokenizer
 def test_windows_score_every_token_but_the_first_once(num_tokens: int, context: int) -> None:
     tokens = list(range(num_tokens))
     scored = []
-    for index, window in enumerate(_windows(tokens, context)):
+    for index, window in enumerate(_windows(tokens, context, [])):
         assert 1 <= window.first < len(window.tokens) <= context
         assert list(window.tokens) == tokens[window.tokens[0] : window.tokens[-1] + 1]
         assert index == 0 or window.first >= context - context // 2, "half a window stands before what is scored"
@@ -29,7 +29,7 @@ def test_windows_score_every_token_but_the_first_once(num_tokens: int, context: 
 
 
 def test_windows_of_the_docstring() -> None:
-    found = [(list(window.tokens), list(window.tokens[window.first :])) for window in _windows(list(range(10)), 4)]
+    found = [(list(window.tokens), list(window.tokens[window.first :])) for window in _windows(list(range(10)), 4, [])]
     assert found == [
         ([0, 1, 2, 3], [1, 2, 3]),
         ([2, 3, 4, 5], [4, 5]),
@@ -108,3 +108,11 @@ def test_bytes_of_characters_that_are_several_tokens() -> None:
     assert found.ids == ["text"]
     assert found.bytes == [len("b \U0001f600".encode())]
     assert found.unigram_bits_per_byte() > 0
+
+
+def test_windows_begin_with_the_token_that_the_model_was_trained_behind() -> None:
+    """A context of 5 with one start token reads four tokens of text, and scores the same ones as a context of 4."""
+    with_start = list(_windows(list(range(10)), 5, [99]))
+    without = list(_windows(list(range(10)), 4, []))
+    assert [list(one.tokens) for one in with_start] == [[99, *one.tokens] for one in without]
+    assert [one.tokens[one.first :] for one in with_start] == [one.tokens[one.first :] for one in without]

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lineage.data.tokenizer import train
 from lineage.errors import UserError
-from lineage.evaluation.recall import Probe, counts_at_step, exposure_bucket, probe_tokens, recall
+from lineage.evaluation.recall import Probe, exposure_bucket, probe_tokens, recall
 from tests.evaluation.tiny import WORDS, by_hand, model, word_tokenizer
 
 BPE = PreTrainedTokenizerFast(
@@ -131,9 +131,3 @@ def test_a_bucket_is_a_nearest_level(count: int, levels: list[int]) -> None:
         distance = {level: abs(math.log((count + 0.01) / (level + 0.01))) for level in levels}
         assert distance[found] == min(distance.values())
     assert all(exposure_bucket(level, [0, *levels]) == level for level in levels)
-
-
-def test_counts_at_a_step() -> None:
-    rows = [{"fact": fact, "step": step, "count": step * 10 + int(fact)} for step in (1, 2) for fact in ("1", "2")]
-    assert counts_at_step(rows, 2) == {"1": 21, "2": 22}
-    assert counts_at_step(rows, 3) == {}

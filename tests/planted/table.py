@@ -269,11 +269,11 @@ BUGS = [
         "tests/stages/test_exposures.py::test_worked_example",
     ),
     Bug(
-        "a checkpoint counts the step after it",
+        "what the parent had seen is forgotten",
         "stages/exposures.py",
-        'step[at], side="right")',
-        'step[at], side="left")',
-        "tests/stages/test_exposures.py::test_a_step_counts_for_the_checkpoints_behind_it",
+        "counts = _parent_counts(parent, facts)",
+        "counts = _parent_counts(None, facts)",
+        "tests/stages/test_exposures.py::test_a_segment_adds_to_what_its_parent_had_seen",
     ),
     # Artifacts and freshness.
     Bug(
@@ -281,7 +281,7 @@ BUGS = [
         "artifact.py",
         "        (target / MANIFEST).unlink(missing_ok=True)\n",
         "",
-        "tests/test_artifact.py::test_a_writer_that_dies_anywhere_leaves_no_manifest_beside_missing_files",
+        "tests/test_artifact.py::test_an_older_artifact_loses_its_manifest_before_any_other_file",
     ),
     Bug(
         "manifest written first",

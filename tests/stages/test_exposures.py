@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -52,26 +51,26 @@ def world(folder: Path, texts: dict[str, str], facts: dict[str, str]) -> Artifac
     return write(folder, "world", tables)
 
 
-def model(folder: Path, segments: list[Segment]) -> Artifact:
+def model(folder: Path, segments: list[Segment], *, step: int = 8) -> Artifact:
     """A model of which only the order matters."""
     rows = [
-        {"step": step, "row": 0, "document": document, "start": start, "stop": stop, "column": 0}
-        for step, document, start, stop in segments
+        {"step": at, "row": 0, "document": document, "start": start, "stop": stop, "column": 0}
+        for at, document, start, stop in segments
     ]
-    return write(folder, "model", {"order": pa.Table.from_pylist(rows, schema=ORDER_SCHEMA)})
+    return write(folder, "model", {"order": pa.Table.from_pylist(rows, schema=ORDER_SCHEMA)}, step=step)
 
 
 def count(
-    folder: Path, checkpoints: list[int], made: tuple[Artifact, Artifact, Artifact], models: list[Artifact], **more: Any
-) -> dict[tuple[str, int], int]:
-    """{(fact, step): count} of the stage."""
+    folder: Path, made: tuple[Artifact, ...], seen: Artifact, *, parent: Artifact | None = None
+) -> dict[str, int]:
+    """{fact: count} of the stage."""
     tokenizer, tokens, known = made
-    inputs = {"models": models, "tokens": tokens, "tokenizer": tokenizer, "world": known, "parent": more.get("parent")}
-    spec = {"checkpoints": checkpoints, "start_step": more.get("start_step")}
-    found = run_stage("exposures", folder, spec, inputs=inputs)
+    inputs = {"model": seen, "tokens": tokens, "tokenizer": tokenizer, "world": known, "parent": parent}
+    found = run_stage("exposures", folder, {}, inputs=inputs)
     rows = rows_of(found, "exposures.parquet")
-    assert found.manifest.counts["facts"] == len({row["fact"] for row in rows})
-    return {(row["fact"], row["step"]): row["count"] for row in rows}
+    assert found.manifest.counts["facts"] == len(rows)
+    assert {row["step"] for row in rows} == {seen.manifest.counts["step"]}
+    return {row["fact"]: row["count"] for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -104,32 +103,32 @@ def test_worked_example(made: tuple[Artifact, Artifact, Artifact], tmp_path: Pat
         (3, two + 1, 0, two_stop),  # the copy stands in the same step and counts by itself
         (5, one, lamp_start, lamp_stop),
     ]
-    found = count(tmp_path / "exposures", [1, 3, 4, 6], made, [model(tmp_path / "model", segments)])
-    assert [found["mira.town", step] for step in (1, 3, 4, 6)] == [1, 1, 3, 3]
-    assert [found["lamp.colour", step] for step in (1, 3, 4, 6)] == [0, 1, 1, 2]
-    assert [found["boat.home", step] for step in (1, 3, 4, 6)] == [0, 0, 0, 0]
+    found = count(tmp_path / "exposures", made, model(tmp_path / "model", segments))
+    assert found == {"mira.town": 3, "lamp.colour": 2, "boat.home": 0}
 
 
-def test_a_step_counts_for_the_checkpoints_behind_it(made: tuple[Artifact, ...], tmp_path: Path) -> None:
-    """The model of step 2 has had the updates of steps 0 and 1, and not that of step 2."""
+def test_a_segment_adds_to_what_its_parent_had_seen(made: tuple[Artifact, ...], tmp_path: Path) -> None:
     one, start, stop = span(made, "one", FACTS["mira.town"])
-    seen = model(tmp_path / "model", [(2, one, start, stop)])
-    found = count(tmp_path / "exposures", [2, 3], made, [seen])  # pyright: ignore[reportArgumentType]
-    assert (found["mira.town", 2], found["mira.town", 3]) == (0, 1)
+    first = count(tmp_path / "exposures" / "first", made, model(tmp_path / "first", [(0, one, start, stop)], step=1))
+    assert first["mira.town"] == 1
+    parent = Artifact.open(tmp_path / "exposures" / "first")
+    later = model(tmp_path / "later", [(1, one, start, stop), (2, one, start, stop)], step=3)
+    second = count(tmp_path / "exposures" / "second", made, later, parent=parent)
+    assert second == {"mira.town": 3, "lamp.colour": 0, "boat.home": 0}
 
 
-def test_segments_of_several_models_and_counts_of_the_parent(made: tuple[Artifact, ...], tmp_path: Path) -> None:
+def test_a_segment_on_other_text_keeps_what_its_parent_had_seen(made: tuple[Artifact, ...], tmp_path: Path) -> None:
+    """Tokens without a single document of the world: the ledger of a model that reads something else by now."""
     one, start, stop = span(made, "one", FACTS["mira.town"])
-    parts = [model(tmp_path / f"m{step}", [(step, one, start, stop)]) for step in (0, 1)]
-    first = count(tmp_path / "exposures" / "parent", [1, 2], made, parts)  # pyright: ignore[reportArgumentType]
-    assert (first["mira.town", 1], first["mira.town", 2]) == (1, 2)
-    parent = Artifact.open(tmp_path / "exposures" / "parent")
-    child = [model(tmp_path / "child", [(0, one, start, stop)])]
-    for start_step, expected in ((1, 2), (2, 3)):
-        folder = tmp_path / "exposures" / f"child{start_step}"
-        found = count(folder, [1], made, child, parent=parent, start_step=start_step)  # pyright: ignore[reportArgumentType]
-        assert found["mira.town", 1] == expected
-        assert found["lamp.colour", 1] == 0
+    count(tmp_path / "exposures" / "first", made, model(tmp_path / "first", [(0, one, start, stop)]))
+    elsewhere = tokenize(tmp_path, corpus(tmp_path / "corpus", {"x": "Mira lives in Torvel."}, {"h": "Held out."}))
+    second = count(
+        tmp_path / "exposures" / "second",
+        (*elsewhere, made[2]),
+        model(tmp_path / "later", [(0, 0, 0, 5)]),
+        parent=Artifact.open(tmp_path / "exposures" / "first"),
+    )
+    assert second == {"mira.town": 1, "lamp.colour": 0, "boat.home": 0}
 
 
 def test_templates_shift_the_sentences(made: tuple[Artifact, ...], tmp_path: Path) -> None:
@@ -145,8 +144,8 @@ def test_templates_shift_the_sentences(made: tuple[Artifact, ...], tmp_path: Pat
     last = len(encoding.ids)
     for first, expected in ((start, 1), (start + 1, 0)):
         seen = model(tmp_path / f"model{first}", [(0, 1, first, last)])
-        found = count(tmp_path / "exposures" / str(first), [1], (tokenizer, tokens, made[2]), [seen])
-        assert found["mira.town", 1] == expected
+        found = count(tmp_path / "exposures" / str(first), (tokenizer, tokens, made[2]), seen)
+        assert found["mira.town"] == expected
 
 
 @given(
@@ -183,14 +182,11 @@ def test_equals_a_search_in_the_decoded_rows(
         for step in range(steps)
         for _, document, start, stop, _ in zip(*order.segments(step), strict=True)
     ]
-    checkpoints = [3, 7, steps]
-    found = count(tmp_path / "exposures", checkpoints, made, [model(tmp_path / "model", segments)])
+    found = count(tmp_path / "exposures", made, model(tmp_path / "model", segments))
     encoder = load(tokenizer.folder)
     for fact, sentence in FACTS.items():
-        for checkpoint in checkpoints:
-            expected = sum(searched(encoder, order, step, sentence) for step in range(checkpoint))
-            assert found[fact, checkpoint] == expected, (fact, checkpoint)
-    assert length < 20 or found["mira.town", steps] > 0
+        assert found[fact] == sum(searched(encoder, order, step, sentence) for step in range(steps)), fact
+    assert length < 20 or found["mira.town"] > 0
 
 
 def searched(encoder: Tokenizer, order: Order, step: int, sentence: str) -> int:

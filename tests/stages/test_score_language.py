@@ -32,8 +32,8 @@ def raised(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     optimization = {"batch_tokens": 1024, "sequence_length": 32, "peak_learning_rate": 1e-2}
     spec = pretrain_spec(8, steps=8, optimization=optimization)
     model = run_stage("pretrain", folder / "models" / "base@8", spec, inputs=made)
-    seen = {**made, "world": world, "models": [model]}
-    exposures = run_stage("exposures", folder / "exposures", {"checkpoints": [8]}, inputs=seen)
+    seen = {**made, "world": world, "model": model}
+    exposures = run_stage("exposures", folder / "exposures", {}, inputs=seen)
     return {"world": world, "corpus": texts, "model": model, "exposures": exposures, "tokenizer": tokenizer}
 
 

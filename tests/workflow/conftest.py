@@ -26,6 +26,8 @@ def lay_out(folder: Path) -> Path:
     copy_workflow(folder)
     (folder / "imported.yaml").write_text(yaml.safe_dump(IMPORTED))
     build_outside_model(folder / "outside_model")
+    for path in ("tests/fixtures/notes", "outside_model"):  # the same content elsewhere
+        shutil.copytree(folder / path, folder / "moved" / Path(path).name)
     return folder
 
 

@@ -30,15 +30,16 @@ PARENTS: dict[str, list[str]] = {
     "models/base@24": ["models/base@8"],
     "models/late@4": ["models/base@8"],
     "models/outside": [],
-    "exposures/base": ["models/base@8", "models/base@24", "data/world", "tokenizers/main"],
-    "exposures/late": ["models/late@4", "exposures/base"],
-    "scores/base@8/language": ["models/base@8", "exposures/base", "data/corpora/main", "data/world"],
-    "scores/base@24/language": ["models/base@24", "exposures/base", "data/corpora/main", "data/world"],
-    "scores/late@4/language": ["models/late@4", "exposures/late", "data/corpora/main", "data/world"],
+    "exposures/base@8": ["models/base@8", "data/tokens/main", "tokenizers/main", "data/world"],
+    "exposures/base@24": ["models/base@24", "exposures/base@8"],
+    "exposures/late@4": ["models/late@4", "exposures/base@8"],
+    "scores/base@8/language": ["models/base@8", "exposures/base@8", "data/corpora/main", "data/world"],
+    "scores/base@24/language": ["models/base@24", "exposures/base@24", "data/corpora/main", "data/world"],
+    "scores/late@4/language": ["models/late@4", "exposures/late@4", "data/corpora/main", "data/world"],
     "scores/outside/language": ["models/outside", "data/corpora/main", "data/world"],
 }
 SCORES = {folder for folder in PARENTS if folder.startswith("scores/")}
-EXPOSURES = {"exposures/base", "exposures/late"}
+EXPOSURES = {"exposures/base@8", "exposures/base@24", "exposures/late@4"}
 PRETRAINED = {"models/base@8", "models/base@24", "models/late@4"}
 EVERYTHING = set(PARENTS)
 
@@ -56,6 +57,7 @@ CONFIG: dict[str, set[str]] = {
     "data_root": set(),
     "pathvars": set(),
     "documents.notes.path": set(),
+    "models.outside.path": set(),
 }
 """Beginning of a key -> artifacts whose own spec holds it; the longest beginning counts."""
 
@@ -92,6 +94,7 @@ OTHER_VALUES: dict[str, Any] = {
     "world.tuned_hazards": 16,
     "world.hazards_per_level": 8,
     "documents.notes.path": "moved/notes",
+    "models.outside.path": "moved/outside_model",
     "documents.notes.split": "line",
     "documents.notes.pattern": "*.txt",
     "corpora.main.held_out_sources": ["world/background"],
@@ -124,11 +127,11 @@ OTHER_VALUES: dict[str, Any] = {
     "data_root": ".",
     "pathvars": {},
 }
-"""Values for leaves that the rule of thumb (not, + 1, halve, another choice) would make invalid or leave as they are."""
+"""Values for leaves that the rule of thumb (not, + 1, halve, another choice) would make invalid or keep."""
 
 SPECIAL: dict[str, set[str]] = {
     # The horizon is in every segment; the last checkpoint is gone, the first is what it was.
-    "models.base.checkpoints": {"models/base@23", "exposures/base", "scores/base@23/language"},
+    "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language"},
     # Naming the only checkpoint changes nothing.
     "models.late.checkpoints": set(),
 }
@@ -139,7 +142,8 @@ MODULES: dict[str, set[str]] = {
     "stages.world": {"data/world"},
     "stages.documents": {"data/documents/notes"},
     "data.readers": {"data/documents/notes"},
-    "config.documents": {"data/documents/notes", "data/corpora/main"},
+    "config.documents": {"data/documents/notes"},
+    "config.corpus": {"data/corpora/main"},
     "stages.corpus": {"data/corpora/main"},
     "data.deduplication": {"data/corpora/main"},
     "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main", "data/tokens/main"},

@@ -28,7 +28,8 @@ from tests.workflow.conftest import SMOKE, copy_built, copy_workflow, run_snakem
 PATIENCE_SECONDS = 600
 SECOND_WRITER = "is already writing it"
 KILLS = 20
-SEED = 2
+SEED = 8
+"""One whose moments are of every kind: 10 stages; Snakemake, and its stage ended by hand 5 times, waited for 5."""
 
 Moment = Callable[[Callable[[], bool]], None]
 """Waits for it, or until Snakemake has ended."""
@@ -296,7 +297,7 @@ def test_a_stage_keeps_its_state_only_if_it_outlives_its_snakemake(tmp_path: Pat
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
-    overlay = training_overlay(steps=3000, checkpoints=[200, 1600, 3000], save_seconds=2)
+    overlay = training_overlay(steps=3000, checkpoints=[200, 700, 1200, 1700, 2300, 3000], save_seconds=2)
     whole = Experiment(lay_out(copy_workflow(tmp_path / "whole"), overlay))
     finish(whole)
     moments = random.Random(SEED)
@@ -320,4 +321,4 @@ def kill_once(experiment: Experiment, moments: random.Random) -> bool:
     moment = after(experiment, seconds=moments.uniform(0, 4))
     if moments.random() < 0.5:
         return kill_worker(experiment, moment)
-    return kill_snakemake(experiment, moment, wait=moments.random() < 0.25)
+    return kill_snakemake(experiment, moment, wait=moments.random() < 0.4)

@@ -11,8 +11,8 @@ import yaml
 from lineage.artifact import RUN
 from tests.workflow.conftest import SMOKE, copy_built, run_snakemake
 
-TOLERANCE = 2e-4
-"""Relative, on losses and gradient norms: sums over two halves of a batch round otherwise than over one."""
+TOLERANCE = 1e-5
+"""Relative, on losses and gradient norms: sums over two halves of a batch round otherwise; 1.2e-7 was seen in fp32."""
 
 
 def test_two_processes_train_as_one(smoke: Path, tmp_path: Path) -> None:

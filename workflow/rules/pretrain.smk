@@ -65,7 +65,7 @@ rule import_model:
 rule exposures:
     "Count how often each fact stood whole in what a run really saw."
     input:
-        models=parents("exposures/{model}", "models"),
+        model=parents("exposures/{model}", "model"),
         tokens=parents("exposures/{model}", "tokens"),
         tokenizer=parents("exposures/{model}", "tokenizer"),
         world=parents("exposures/{model}", "world"),
@@ -90,6 +90,6 @@ rule exposures:
         "../../envs/lineage.yaml"
     shell:
         "python -m lineage.stage exposures --spec {params.spec:q} --code {params.code:q}"
-        " --input models {input.models:q} --input tokens {input.tokens:q} --input tokenizer {input.tokenizer:q}"
+        " --input model {input.model:q} --input tokens {input.tokens:q} --input tokenizer {input.tokenizer:q}"
         " --input world {input.world:q} --input parent {input.parent:q}"
         " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"

@@ -41,7 +41,7 @@ class Found:
         raw = (folder / MANIFEST).read_bytes()
         digest = hashlib.sha256(raw).hexdigest()
         try:
-            manifest = Manifest.from_json(raw.decode(errors="replace"), place=folder / MANIFEST)
+            manifest = Manifest.from_json(raw, place=folder / MANIFEST)
         except UserError as error:
             return cls(name, folder, None, digest, str(error))
         try:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from lineage.cli.display import flatten, short
 from lineage.cli.inventory import Found, read_json
-from lineage.config.documents import Corpus, Documents
+from lineage.config.corpus import Corpus
+from lineage.config.documents import Documents
 from lineage.config.exposures import Exposures
 from lineage.config.imported import ImportModel
 from lineage.config.pretrain import Pretrain

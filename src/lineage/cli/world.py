@@ -111,9 +111,9 @@ def _cell(value: Any) -> str:
 
 def _show_exposures(rows: list[dict[str, Any]]) -> None:
     """One line a fact, one column a checkpoint."""
-    points = sorted({(row["model"], row["step"]) for row in rows})
-    counts = {(row["fact"], row["model"], row["step"]): row["count"] for row in rows}
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    counts = {(row["fact"], row["model"]): row["count"] for row in rows}
     facts = list(dict.fromkeys(row["fact"] for row in rows))
     typer.echo("\nexposures: sentences that stood whole in what training had shown up to each checkpoint")
-    headings = ["fact", *(f"{model}@{step}#" for model, step in points)]
-    show_table(headings, [[fact, *(short(counts.get((fact, *point), 0)) for point in points)] for fact in facts])
+    headings = ["fact", *(f"{model}#" for model in models)]
+    show_table(headings, [[fact, *(short(counts.get((fact, model), 0)) for model in models)] for fact in facts])

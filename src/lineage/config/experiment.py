@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from lineage.config.base import Frozen
-from lineage.config.documents import Corpus, DocumentReading
+from lineage.config.corpus import Corpus
+from lineage.config.documents import DocumentReading
 from lineage.config.execution import Execution
 from lineage.config.imported import ImportModel
 from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
@@ -77,6 +78,11 @@ class PretrainEntry(PretrainRun):
         """Steps that end a segment; the last of them is what the bare name means."""
         return self.checkpoints or [self.steps]
 
+    @property
+    def parents(self) -> dict[str, str]:
+        """Models that it is made from, by the path of the key below its own."""
+        return {"start": self.start} if self.start else {}
+
 
 class ImportEntry(ImportModel):
     """A model of the user's own, from a folder or the hub, for every probe to run on."""
@@ -92,8 +98,19 @@ class ImportEntry(ImportModel):
             raise ValueError("give either `path` (a folder) or `name` (a hub repository) with `revision`")
         return self
 
+    @property
+    def kept_steps(self) -> list[int]:
+        """None: a finished model has no checkpoints."""
+        return []
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """None: it comes from outside."""
+        return {}
+
 
 ModelEntry = Annotated[PretrainEntry | ImportEntry, Field(discriminator="stage")]
+"""A model by its stage; every entry says its `parents` and the `kept_steps` that name its artifacts."""
 
 
 class ScoresEntry(LanguageScore):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lineage.config.experiment import WORLD, Experiment, ImportEntry, ModelEntry, PretrainEntry
+from lineage.config.experiment import WORLD, Experiment, ModelEntry, PretrainEntry
 from lineage.config.messages import did_you_mean, listed
 
 Mistake = tuple[str, str]
@@ -27,15 +27,13 @@ def check_references(experiment: Experiment) -> list[Mistake]:
 def model_step(experiment: Experiment, reference: str) -> tuple[str, int | None]:
     """`base@300` -> ("base", 300); a bare name means the last checkpoint; imported models have no step."""
     name, _, step = reference.partition("@")
-    entry = experiment.models[name]
-    if isinstance(entry, PretrainEntry):
-        return name, int(step) if step else entry.kept_steps[-1]
-    return name, None
+    kept = experiment.models[name].kept_steps
+    return name, int(step) if step else (kept[-1] if kept else None)
 
 
 def artifact_names(name: str, entry: ModelEntry) -> list[str]:
     """Folder names of a model's artifacts: `base@100`, `base@300`, or the bare name of an imported model."""
-    return [f"{name}@{step}" for step in entry.kept_steps] if isinstance(entry, PretrainEntry) else [name]
+    return [f"{name}@{step}" for step in entry.kept_steps] or [name]
 
 
 def _unknown(path: str, value: str, kind: str, section: str, known: Iterable[str]) -> Mistake:
@@ -56,6 +54,7 @@ def _data_references(experiment: Experiment) -> Iterator[Mistake]:
         for position, one in enumerate(corpus.of):
             if one not in sets:
                 yield _unknown(f"corpora.{name}.of.{position}", one, "document set", "documents", sets)
+    yield from _held_out_parts_agree(experiment)
     for name, tokenizer in experiment.tokenizers.items():
         if (tokenizer.corpus is None) == (tokenizer.existing is None):
             yield f"tokenizers.{name}", "give exactly one of `corpus` (train one) and `existing` (take one over)"
@@ -74,6 +73,23 @@ def _data_references(experiment: Experiment) -> Iterator[Mistake]:
         yield _unknown("scores.corpus", experiment.scores.corpus, "corpus", "corpora", experiment.corpora)
 
 
+def _held_out_parts_agree(experiment: Experiment) -> Iterator[Mistake]:
+    """Corpora that share documents must hold the same ones out, or one trains on what another is scored on."""
+    keys = ("seed", "held_out_share", "held_out_sources")
+    corpora = list(experiment.corpora.items())
+    for position, (name, corpus) in enumerate(corpora):
+        for earlier, other in corpora[:position]:
+            shared = [one for one in corpus.of if one in other.of]
+            differing = [key for key in keys if getattr(corpus, key) != getattr(other, key)]
+            if shared and differing:
+                mine, theirs = (getattr(one, differing[0]) for one in (corpus, other))
+                message = (
+                    f"is {mine!r}, but corpora.{earlier}, which shares '{shared[0]}', has {theirs!r}:"
+                    " what one holds out the other would train on. Give both the same"
+                )
+                yield f"corpora.{name}.{differing[0]}", message
+
+
 def _model_references(experiment: Experiment) -> Iterator[Mistake]:
     for name, entry in experiment.models.items():
         if isinstance(entry, PretrainEntry):
@@ -82,8 +98,8 @@ def _model_references(experiment: Experiment) -> Iterator[Mistake]:
                 yield _unknown(f"{path}.tokens", entry.tokens, "token stream", "tokens", experiment.tokens)
             if (entry.architecture is None) == (entry.start is None):
                 yield path, "give exactly one of `architecture` (from scratch) and `start` (from another model)"
-            if entry.start is not None:
-                yield from _model_reference(experiment, f"{path}.start", entry.start)
+        for key, reference in entry.parents.items():
+            yield from _model_reference(experiment, f"models.{name}.{key}", reference)
     if experiment.scores is not None:
         for position, reference in enumerate(experiment.scores.models or []):
             yield from _model_reference(experiment, f"scores.models.{position}", reference)
@@ -95,9 +111,9 @@ def _model_reference(experiment: Experiment, path: str, reference: str) -> Itera
         yield _unknown(path, name, "model", "models", experiment.models)
         return
     entry = experiment.models[name]
-    if step and isinstance(entry, ImportEntry):
-        yield path, f"is '{reference}', but '{name}' is imported and has no checkpoints: write '{name}'"
-    elif step and isinstance(entry, PretrainEntry) and int(step) not in entry.kept_steps:
+    if step and not entry.kept_steps:
+        yield path, f"is '{reference}', but '{name}' has no checkpoints: write '{name}'"
+    elif step and int(step) not in entry.kept_steps:
         kept = listed(artifact_names(name, entry))
         message = f"is '{reference}', a checkpoint that is not declared; add {step} to models.{name}.checkpoints"
         yield path, f"{message}\n  kept: {kept}"
@@ -106,30 +122,33 @@ def _model_reference(experiment: Experiment, path: str, reference: str) -> Itera
 def _cycles(experiment: Experiment) -> Iterator[Mistake]:
     told: set[str] = set()
     for name in experiment.models:
-        seen = [name]
-        while (parent := _parent(experiment, seen[-1])) is not None:
-            if parent == name and not told & set(seen):
-                told.update(seen)
+        for key, chain in _chains(experiment, name):
+            if chain[-1] == name and not told & set(chain):
+                told.update(chain)
                 yield (
-                    f"models.{name}.start",
-                    f"makes a cycle: {' -> '.join([*seen, parent])}. Build one of them from scratch (`architecture`)",
+                    f"models.{name}.{key}",
+                    f"makes a cycle: {' -> '.join(chain)}. Build one of them from scratch (`architecture`)",
                 )
-            if parent in seen:
-                break
-            seen.append(parent)
 
 
-def _parent(experiment: Experiment, name: str) -> str | None:
-    entry = experiment.models[name]
-    return entry.start.partition("@")[0] if isinstance(entry, PretrainEntry) and entry.start else None
+def _chains(experiment: Experiment, name: str) -> Iterator[tuple[str, list[str]]]:
+    """(key, names): every way from a model up its parents, until it ends or meets a name again."""
+    todo = [(key, [name, parent.partition("@")[0]]) for key, parent in experiment.models[name].parents.items()]
+    while todo:
+        key, chain = todo.pop()
+        parents = {parent.partition("@")[0] for parent in experiment.models[chain[-1]].parents.values()}
+        if not parents or chain[-1] in chain[:-1]:
+            yield key, chain
+        else:
+            todo.extend((key, [*chain, parent]) for parent in sorted(parents))
 
 
 def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
     """A run that goes on from another pretraining run must read tokens of the same tokenizer."""
     for name, entry in experiment.models.items():
-        parent = _parent(experiment, name)
-        if not isinstance(entry, PretrainEntry) or parent is None:
+        if not isinstance(entry, PretrainEntry) or entry.start is None:
             continue
+        parent = entry.start.partition("@")[0]
         start = experiment.models[parent]
         if isinstance(start, PretrainEntry):
             mine, theirs = (experiment.tokens[one.tokens].tokenizer for one in (entry, start))

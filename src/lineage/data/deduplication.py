@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from lineage.config.documents import NearDuplicates
+from lineage.config.corpus import NearDuplicates
 from lineage.data.schema import Document, Removal
 
 WORD = re.compile(r"\w+")

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lineage.errors import UserError
 from lineage.evaluation.log_probability import Scored, score_tokens
+from lineage.evaluation.text import encode_text, start_tokens
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ class HeldOutText:
         sizes: list[int] = []
         tokens: list[list[int]] = []
         windows: list[tuple[int, Scored]] = []
+        prefix = start_tokens(tokenizer)
         for identifier, text in documents:
-            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            encoded = encode_text(tokenizer, text)
             token_ids: list[int] = encoded["input_ids"]
             first_stop = encoded["offset_mapping"][0][1] if token_ids else 0
             if len(token_ids) < 2 or first_stop == len(text):  # or one character of several tokens
                 continue
-            windows.extend((len(ids), window) for window in _windows(token_ids, context_tokens))
+            windows.extend((len(ids), window) for window in _windows(token_ids, context_tokens, prefix))
             ids.append(identifier)
             sizes.append(len(text[first_stop:].encode()))
             tokens.append(token_ids)
@@ -87,13 +89,15 @@ def bits_per_byte(documents: Sequence[DocumentBits]) -> float:
     return sum(one.bits for one in documents) / sum(one.bytes for one in documents)
 
 
-def _windows(tokens: list[int], context: int) -> Iterator[Scored]:
+def _windows(tokens: list[int], context: int, prefix: list[int]) -> Iterator[Scored]:
     """Windows of at most `context` tokens that score every token but the first once, with half a window before it.
 
     Ten tokens with a context of 4 give [0:4] scoring 1-3, [2:6] scoring 4-5, [4:8] scoring 6-7, [6:10] scoring 8-9.
+    Each begins with `prefix`, which counts towards the context.
     """
-    yield Scored(tokens[:context], 1)
+    context -= len(prefix)
+    yield Scored([*prefix, *tokens[:context]], len(prefix) + 1)
     stride = context // 2
     for stop in range(context + stride, len(tokens) + stride, stride):
         start, last = stop - context, min(stop, len(tokens))
-        yield Scored(tokens[start:last], context - stride)
+        yield Scored([*prefix, *tokens[start:last]], len(prefix) + context - stride)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lineage.errors import UserError
 from lineage.evaluation.log_probability import Scored, score_tokens
+from lineage.evaluation.text import encode_text, start_tokens
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def probe_tokens(tokenizer: PreTrainedTokenizerFast, probe: Probe) -> Scored:
         raise UserError(
             f"probe {probe.fact}: its target is empty. Give every probe the text that the model should say."
         )
-    encoded = tokenizer(f"{probe.cue} {probe.target}", add_special_tokens=False, return_offsets_mapping=True)
+    encoded = encode_text(tokenizer, f"{probe.cue} {probe.target}")
     boundary = len(probe.cue)
     stops = [stop for _, stop in encoded["offset_mapping"]]
     first = bisect_right(stops, boundary)
@@ -88,16 +89,19 @@ def probe_tokens(tokenizer: PreTrainedTokenizerFast, probe: Probe) -> Scored:
             f"probe {probe.fact}: a token holds the end of the cue {probe.cue[-20:]!r} and the start of the target"
             f" {probe.target!r}.\n  Word the cue so that it ends with a whole word."
         )
-    return Scored(encoded["input_ids"], first)
+    prefix = start_tokens(tokenizer)
+    return Scored([*prefix, *encoded["input_ids"]], len(prefix) + first)
 
 
 def exposure_bucket(count: int, levels: Sequence[int]) -> int:
     """The designed level that a fact's real count is nearest to, by ratio; 0 is a level of its own.
 
     Rows that cut a sentence in two and duplicates that went make real counts a little smaller than designed ones:
-    57 of 64 is in bucket 64, and 1 is in bucket 1 of levels 0, 1, 2, 4.
+    57 of 64 is in bucket 64, and 1 is in bucket 1 of levels 0, 1, 2, 4. `levels` holds one above 0.
     """
-    candidates = [level for level in levels if level > 0] if count > 0 else list(levels)
+    if count == 0:
+        return 0
+    candidates = [level for level in levels if level > 0]
     return min(candidates, key=lambda level: (abs(math.log((count + 0.01) / (level + 0.01))), level))
 
 
@@ -113,8 +117,3 @@ class _SingleTokens:
             tokens = self._tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
             self._known[word] = tokens[0] if len(tokens) == 1 else None
         return self._known[word]
-
-
-def counts_at_step(rows: Sequence[Mapping[str, int | str]], step: int) -> dict[str, int]:
-    """{fact: exposures} at one checkpoint, from the rows of `exposures.parquet`."""
-    return {str(row["fact"]): int(row["count"]) for row in rows if row["step"] == step}

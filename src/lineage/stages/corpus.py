@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from lineage.artifact import Artifact, ArtifactWriter
-from lineage.config.documents import Corpus
+from lineage.config.corpus import Corpus
 from lineage.config.messages import listed
 from lineage.data.deduplication import Deduplication
 from lineage.data.schema import (

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.exposures import Exposures
+from lineage.data.tokenizer import load
 
 EXPOSURE_SCHEMA = pa.schema(
     [
@@ -40,31 +40,29 @@ class MentionSpans:
 def exposures(
     config: Exposures,
     *,
-    models: list[Artifact],
+    model: Artifact,
     tokens: Artifact,
     tokenizer: Artifact,
     world: Artifact,
     parent: Artifact | None,
     out: ArtifactWriter,
 ) -> None:
-    """Writes `exposures.parquet`: for each checkpoint and fact, sentences that stood whole in a row before it.
+    """Writes `exposures.parquet`: for each fact, the sentences that stood whole in a row that the model was trained on.
 
     A sentence that the end of a row cuts in two is not counted, nor is one whose document was removed as a duplicate.
-    A run that went on from another model adds its own counts to those of its `parent` at `start_step`.
+    What the segment showed is added to the counts of `parent`: those of the model that the segment went on from.
     """
     out.kind = "exposures"
     facts = pq.read_table(world.path("facts.parquet"), columns=["id"]).column("id").to_pylist()
     spans = _mention_spans(world, tokens, tokenizer, {fact: row for row, fact in enumerate(facts)})
-    counts = np.zeros((len(config.checkpoints), len(facts)), np.int64)
-    for step, document, start, stop in _segments(models, np.unique(spans.document)):
-        fact, at = whole_mentions(spans, document, start, stop)
-        row = np.searchsorted(config.checkpoints, step[at], side="right")
-        np.add.at(counts, (row, fact), 1)
-    counts = counts.cumsum(axis=0) + _parent_counts(parent, config.start_step, facts)
-    steps = np.repeat(config.checkpoints, len(facts))
-    columns = {"fact": facts * len(config.checkpoints), "step": steps, "count": counts.reshape(-1)}
+    counts = _parent_counts(parent, facts)
+    for document, start, stop in _segments(model, np.unique(spans.document)):
+        fact, _ = whole_mentions(spans, document, start, stop)
+        np.add.at(counts, fact, 1)
+    steps = np.full(len(facts), model.manifest.counts["step"])
+    columns = {"fact": facts, "step": steps, "count": counts}
     pq.write_table(pa.table(columns, schema=EXPOSURE_SCHEMA), out.path("exposures.parquet"), compression="zstd")
-    out.counts |= {"facts": len(facts), "exposures": int(counts[-1].sum())}
+    out.counts |= {"facts": len(facts), "exposures": int(counts.sum())}
 
 
 def whole_mentions(
@@ -81,15 +79,14 @@ def whole_mentions(
     return spans.fact[mention[whole]], segment[whole]
 
 
-def _segments(models: list[Artifact], documents: NDArray[np.int64]) -> Iterator[list[NDArray[np.int64]]]:
-    """(step, document, start, stop) of the segments that come from `documents`, a row group at a time."""
-    for model in models:
-        file = pq.ParquetFile(model.path("order.parquet"))
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=["step", "document", "start", "stop"])
-            columns = [table.column(name).to_numpy() for name in ("step", "document", "start", "stop")]
-            wanted = np.isin(columns[1], documents)
-            yield [column[wanted] for column in columns]
+def _segments(model: Artifact, documents: NDArray[np.int64]) -> Iterator[list[NDArray[np.int64]]]:
+    """(document, start, stop) of the segments that come from `documents`, a row group at a time."""
+    file = pq.ParquetFile(model.path("order.parquet"))
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group, columns=["document", "start", "stop"])
+        columns = [table.column(name).to_numpy() for name in ("document", "start", "stop")]
+        wanted = np.isin(columns[0], documents)
+        yield [column[wanted] for column in columns]
 
 
 def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts: dict[str, int]) -> MentionSpans:
@@ -97,8 +94,9 @@ def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts
     ids = pq.read_table(tokens.path("documents.parquet"), columns=["id"]).column("id").to_pylist()
     row_of = {identifier: row for row, identifier in enumerate(ids)}
     lengths = np.diff(np.load(tokens.path("offsets.npy"), allow_pickle=False))
-    before_text, _, _ = tokens.manifest.spec["template"].partition("{text}")
-    encoder = Tokenizer.from_file(str(tokenizer.path("tokenizer.json")))
+    template = tokens.manifest.spec["template"]
+    before_text, _, _ = template.partition("{text}")
+    encoder = load(tokenizer.folder)
     mentions: dict[str, list[tuple[str, int, int]]] = {}
     for row in pq.read_table(world.path("mentions.parquet")).to_pylist():
         mentions.setdefault(row["document"], []).append((row["fact"], row["start"], row["stop"]))
@@ -108,7 +106,6 @@ def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts
     for first in range(0, len(kept), _ENCODED_AT_ONCE):
         part = kept[first : first + _ENCODED_AT_ONCE]
         prefixes = [before_text.format(title=one["title"]) for one in part]
-        template = tokens.manifest.spec["template"]
         filled = [template.format(text=one["text"], title=one["title"]) for one in part]
         encoded = encoder.encode_batch(filled, add_special_tokens=False)
         for one, prefix, encoding in zip(part, prefixes, encoded, strict=True):
@@ -123,9 +120,9 @@ def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts
     return MentionSpans(*columns.T)
 
 
-def _parent_counts(parent: Artifact | None, step: int | None, facts: list[str]) -> NDArray[np.int64]:
+def _parent_counts(parent: Artifact | None, facts: list[str]) -> NDArray[np.int64]:
     if parent is None:
         return np.zeros(len(facts), np.int64)
-    table = pq.read_table(parent.path("exposures.parquet"), filters=[("step", "=", step)])
+    table = pq.read_table(parent.path("exposures.parquet"))
     counts = dict(zip(table.column("fact").to_pylist(), table.column("count").to_pylist(), strict=True))
     return np.asarray([counts[fact] for fact in facts], np.int64)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,6 +76,7 @@ def pretrain(
         StoppedEarly: before the time limit, with the state saved.
     """
     out.kind = "model"
+    begun = time.monotonic() - out.run.get("start_seconds", 0.0)
     settings = config.optimization
     text_tokenizer = open_tokenizer(tokenizer.folder)
     model = _first_weights(config, start, tokenizer, text_tokenizer)
@@ -93,6 +96,7 @@ def pretrain(
         start=start.path(STATE) if start is not None and config.first_step > 0 else None,
         observers=_observers(config, held_out, text_tokenizer),
         describe_step=_describer(order, stream),
+        started=begun,
         tracker_dir=out.target.parent.parent / "trackers" / out.target.name,
     )
     out.run["training"] = dataclasses.asdict(run)
@@ -133,12 +137,17 @@ def _first_weights(
 
 def _check_same_tokens(start: Artifact, tokenizer: Artifact) -> None:
     """The text must be tokenized as the model was trained to read it."""
-    mine, theirs = (json.loads((one.folder / "tokenizer.json").read_text())["model"] for one in (tokenizer, start))
-    if mine != theirs:
+    if _tokenizer_content(tokenizer) != _tokenizer_content(start):
         raise UserError(
             f"{start.folder}: was trained with another tokenizer than {tokenizer.folder}.\n"
             "  Tokenize the corpus with the model's own: tokenizers.<name>.existing.path"
         )
+
+
+def _tokenizer_content(artifact: Artifact) -> dict[str, Any]:
+    """What decides how text is cut; truncation and padding are the caller's."""
+    content = json.loads(artifact.path("tokenizer.json").read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if key not in ("truncation", "padding", "version")}
 
 
 class HeldOutObserver:

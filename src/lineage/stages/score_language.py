@@ -16,9 +16,10 @@ from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.execution import Execution
 from lineage.config.score import LanguageScore
 from lineage.evaluation.held_out import DocumentBits, HeldOutText
-from lineage.evaluation.recall import Probe, Recalled, counts_at_step, exposure_bucket, recall
+from lineage.evaluation.recall import Probe, Recalled, exposure_bucket, recall
 from lineage.evaluation.statistics import ratio_estimate
 from lineage.models.decoder import open_decoder, open_tokenizer
+from lineage.models.device import device_for
 
 EXAMPLE_SCHEMA = pa.schema(
     [
@@ -62,13 +63,11 @@ def score_language(
     out.kind = "scores"
     torch.set_num_threads(execution.threads)
     language_model = open_decoder(model.folder)
-    if execution.gpus and torch.cuda.is_available():
-        nn.Module.to(language_model, "cuda")
+    nn.Module.to(language_model, device_for(execution))
     tokenizer = open_tokenizer(model.folder)
     metrics, examples = _held_out(config, language_model, tokenizer, corpus)
     if world is not None:
-        step = model.manifest.counts.get("step")
-        recalled, rows = _recall(config, language_model, tokenizer, world, _counts(exposures, step))
+        recalled, rows = _recall(config, language_model, tokenizer, world, _counts(exposures))
         metrics["recall"] = recalled
         examples += rows
     pq.write_table(pa.Table.from_pylist(examples, schema=EXAMPLE_SCHEMA), out.path("examples.parquet"))
@@ -117,11 +116,12 @@ def _document_row(one: DocumentBits, text: str) -> dict[str, Any]:
     }
 
 
-def _counts(exposures: Artifact | None, step: int | None) -> dict[str, int] | None:
-    """{fact: how often training showed it up to this checkpoint}; None for a model whose training is not known."""
-    if exposures is None or step is None:
+def _counts(exposures: Artifact | None) -> dict[str, int] | None:
+    """{fact: how often training showed it to the model}; None for a model whose training is not known."""
+    if exposures is None:
         return None
-    return counts_at_step(pq.read_table(exposures.path("exposures.parquet")).to_pylist(), step)
+    table = pq.read_table(exposures.path("exposures.parquet"))
+    return dict(zip(table.column("fact").to_pylist(), table.column("count").to_pylist(), strict=True))
 
 
 def _recall(

@@ -18,6 +18,7 @@ from lineage.config.training import Optimizer
 from lineage.data.batch import Batch
 from lineage.errors import UserError
 from lineage.losses import Total
+from lineage.models.device import device_for
 from lineage.training import optimizer as optimizers
 
 Loss = Callable[[Any, Mapping[str, Tensor]], Total]
@@ -102,16 +103,14 @@ def prepare(
 
 
 def _accelerator(execution: Execution, tracker_dir: Path | None) -> Accelerator:
-    has_gpu = torch.cuda.is_available()
-    if execution.device == "gpu" and not has_gpu:
-        raise UserError("execution.device is 'gpu', but torch sees none here. Use 'cpu' or 'auto'.")
+    device = device_for(execution)
     for name in execution.trackers:
         if importlib.util.find_spec(name) is None:
             raise UserError(f"execution.trackers: '{name}' is not installed: pip install {name}")
     if execution.trackers and tracker_dir is None:
         raise UserError("execution.trackers: this stage has no folder for trackers; leave the list empty.")
     accelerator = Accelerator(
-        cpu=execution.device == "cpu" or not has_gpu,
+        cpu=device.type == "cpu",
         mixed_precision="no",
         gradient_accumulation_steps=1,
         log_with=list(execution.trackers) or None,

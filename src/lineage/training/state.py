@@ -99,11 +99,6 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Posi
     return position
 
 
-def clean(folder: Path) -> None:
-    """Removes the resume state of a finished run."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     tensors = {f"weights/{name}": tensor.detach() for name, tensor in _weights(model).items()}
     for name, parameter, _ in _optimized(model, optimizer):
