@@ -42,4 +42,5 @@ rule scores:
 
 
 onsuccess:
+    remove_finished_states()
     print(where_to_look())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -142,7 +143,20 @@ def state(wildcards, output):
     return str(root / "state" / folder.relative_to(root))
 
 
+def experiment_root():
+    """Where the artifacts of the experiment lie."""
+    return Path(workflow.pathvars.get("results")) / EXPERIMENT.experiment
+
+
+def remove_finished_states():
+    """Removes the resume state of whole artifacts: a stage that outlived its Snakemake leaves it behind."""
+    for folder in PLAN:
+        if (experiment_root() / folder / "manifest.json").exists():
+            shutil.rmtree(experiment_root() / "state" / folder, ignore_errors=True)
+
+
 def where_to_look():
     """The last line of a run."""
-    root = Path(workflow.pathvars.get("results")) / EXPERIMENT.experiment
-    return f"\nDone. Everything is in {root}/ (`lineage runs` shows it as a table; see results/README.md).\n"
+    return (
+        f"\nDone. Everything is in {experiment_root()}/ (`lineage runs` shows it as a table; see results/README.md).\n"
+    )
