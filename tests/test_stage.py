@@ -189,7 +189,7 @@ def test_a_corrupt_input_is_named_with_expected_and_found_bytes(
     code, told = main([*arguments, "--out", str(tmp_path / "results" / "t" / "manifest.json")], capfd)
     assert code == 2
     assert f"lineage: tokenizer: {damaged}: has 100 bytes, expected {size:,} bytes: the artifact is corrupt" in told
-    assert f"Rebuild it: snakemake {texts.folder / 'manifest.json'} -R corpus" in told
+    assert f"Rebuild it: remove the folder {texts.folder} and run the same snakemake command again" in told
     damaged.unlink()
     _, told = main([*arguments, "--out", str(tmp_path / "results" / "t" / "manifest.json")], capfd)
     assert f"{damaged}: is missing, expected {size:,} bytes" in told

@@ -66,7 +66,7 @@ class Manifest:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{place}: not a manifest that this version reads ({error}).\n"
-                f"  Rebuild it: snakemake {place} --force (manifest.json may be deleted first)"
+                f"  Rebuild it: remove the folder {place.parent} and run the same snakemake command again."
             ) from error
         if manifest.format != FORMAT:
             raise UserError(f"{place}: manifest format {manifest.format}, this version reads {FORMAT}. Rebuild it.")
@@ -100,7 +100,9 @@ class Artifact:
         folder = place.parent if place.name == MANIFEST else place
         path = folder / MANIFEST
         if not path.is_file():
-            raise UserError(f"{folder}: no {MANIFEST}, so no whole artifact.\n  Build it: snakemake {path}")
+            raise UserError(
+                f"{folder}: no {MANIFEST}, so no whole artifact.\n  Build it: run the same snakemake command again."
+            )
         raw = path.read_bytes()
         artifact = cls(folder, Manifest.from_json(raw, place=path), hashlib.sha256(raw).hexdigest())
         if kind is not None and artifact.kind != kind:
@@ -112,7 +114,7 @@ class Artifact:
                 state = "is missing" if found is None else f"has {found:,} bytes"
                 raise UserError(
                     f"{payload}: {state}, expected {entry.bytes:,} bytes: the artifact is corrupt or half-copied.\n"
-                    f"  Rebuild it: snakemake {path} -R {artifact.manifest.stage}"
+                    f"  Rebuild it: remove the folder {folder} and run the same snakemake command again."
                 )
         return artifact
 

@@ -97,7 +97,7 @@ OTHER_VALUES: dict[str, Any] = {
     "models.outside.path": "moved/outside_model",
     "documents.notes.split": "line",
     "documents.notes.pattern": "*.txt",
-    "corpora.main.held_out_sources": ["world/background"],
+    "corpora.main.held_out_sources": ["world"],
     "corpora.main.max_documents": 100,
     "corpora.main.max_characters": 10_000,
     "corpora.main.near_duplicates.threshold": 0.75,
@@ -132,6 +132,8 @@ OTHER_VALUES: dict[str, Any] = {
 SPECIAL: dict[str, set[str]] = {
     # The horizon is in every segment; the last checkpoint is gone, the first is what it was.
     "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language"},
+    # Another last step is another artifact.
+    "models.late.steps": {"models/late@5", "exposures/late@5", "scores/late@5/language"},
     # Naming the only checkpoint changes nothing.
     "models.late.checkpoints": set(),
 }
@@ -169,7 +171,9 @@ MODULES: dict[str, set[str]] = {
     "config.exposures": EXPOSURES,
     "stages.score_language": SCORES,
     "config.score": SCORES,
-    "data": set(),
+    "data": {"data/documents/notes", "data/corpora/main", "tokenizers/main", "data/tokens/main"}
+    | PRETRAINED
+    | EXPOSURES,
     "cli": set(),
     "plan": set(),
     "external": set(),

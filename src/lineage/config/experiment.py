@@ -9,7 +9,7 @@ from lineage.config.corpus import Corpus
 from lineage.config.documents import DocumentReading
 from lineage.config.execution import Execution
 from lineage.config.imported import ImportModel
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
+from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN, did_you_mean, listed
 from lineage.config.pretrain import PretrainRun
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
@@ -19,6 +19,9 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Small letters, digits and underscores: names become folders."""
 ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 """`base` (its last checkpoint) or `base@300`."""
+
+PATHVARS = ("results", "logs", "benchmarks", "resources", "reports", "stats", "temp")
+"""Path variables that Snakemake knows; ours use the first three."""
 
 WORLD = "world"
 """Name of the generated world among the documents of a corpus."""
@@ -150,3 +153,13 @@ class Experiment(Frozen):
     """The lineage: models by name, each with its stage and parents."""
     scores: ScoresEntry | None = None
     """First scores; None measures nothing."""
+
+    @field_validator("pathvars")
+    @classmethod
+    def _pathvars_are_snakemakes(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name not in PATHVARS:
+                raise ValueError(
+                    f"has no variable '{name}'.{did_you_mean(name, PATHVARS)}\n  allowed: {listed(PATHVARS)}"
+                )
+        return value
