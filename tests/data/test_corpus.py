@@ -9,7 +9,7 @@ from lineage.artifact import Artifact
 from lineage.config.corpus import Corpus
 from lineage.data.schema import Document
 from lineage.errors import UserError
-from lineage.stages.corpus import corpus, is_held_out
+from lineage.stages.corpus import corpus, part_of
 from tests.data.building import build, numbered, table, write_documents
 
 
@@ -66,7 +66,8 @@ def test_held_out_sources_are_beginnings(sets: list[Artifact], tmp_path: Path) -
     config = Corpus(held_out_share=0.3, held_out_sources=("wi",))
     made = build(corpus, tmp_path / "corpus", config, documents=sets)
     assert {one.source for one in table(made, "held_out.parquet")} == {"wiki"}
-    assert not is_held_out(Corpus(held_out_share=0.999, held_out_sources=("wiki/x",)), Document("a", "", "b", "wiki"))
+    config = Corpus(held_out_share=0.999, held_out_sources=("wiki/x",))
+    assert part_of(config, Document("a", "", "b", "wiki")) == "training"
 
 
 def test_limits(sets: list[Artifact], tmp_path: Path) -> None:

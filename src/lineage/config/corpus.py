@@ -21,7 +21,7 @@ class NearDuplicates(Frozen):
 
 
 class Corpus(Frozen):
-    """Concatenates document sets, removes duplicates, splits off held-out documents."""
+    """Concatenates document sets, removes duplicates, splits off held-out documents and those for continuations."""
 
     exact_duplicates: bool = True
     """Remove documents whose text is equal up to case, white space and Unicode normalisation."""
@@ -31,9 +31,14 @@ class Corpus(Frozen):
     """Share of the eligible documents that is held out, by a hash of (seed, id)."""
     held_out_sources: tuple[str, ...] | None = None
     """Beginnings of `source` from which held-out documents may be drawn; all sources when null."""
+    continuation_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the eligible documents that are kept back for runs that go on from a checkpoint, which then read what no
+    model has seen; drawn by another hash of (seed, id), from what is not held out."""
+    continuation_sources: tuple[str, ...] | None = None
+    """Beginnings of `source` from which they may be drawn; all sources when null."""
     max_documents: int | None = Field(default=None, ge=1)
     """Stop after so many documents, duplicates not counted."""
     max_characters: int | None = Field(default=None, ge=1)
     """Stop before the document that would exceed so many characters, duplicates not counted."""
     seed: int = 0
-    """Seed of the held-out split."""
+    """Seed of the split into training, held-out and continuation documents."""

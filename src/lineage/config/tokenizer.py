@@ -1,6 +1,7 @@
 """Configs of tokenizer training and of tokenization."""
 
 import string
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -44,6 +45,8 @@ class Tokenizer(Frozen):
 class Tokens(Frozen):
     """How documents become tokens."""
 
+    part: Literal["training", "continuation"] = "training"
+    """Part of the corpus: what models are trained on, or what is kept back for runs that go on from a checkpoint."""
     template: str = "{text}"
     """The string that is tokenized for a document; may hold {text} and {title}."""
 

@@ -1,9 +1,10 @@
-"""Concatenate document sets, remove duplicates, split off held-out documents."""
+"""Concatenate document sets, remove duplicates, split off what is held out and what is kept for continuations."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.corpus import Corpus
@@ -27,10 +28,11 @@ KINDS = ("documents", "world")
 
 
 def corpus(config: Corpus, *, documents: list[Artifact], out: ArtifactWriter) -> None:
-    """Writes `documents.parquet` (training), `held_out.parquet` and `removed.parquet` (duplicates, what each is of).
+    """Writes `documents.parquet` (training), `held_out.parquet`, `continuation.parquet` and `removed.parquet`
+    (duplicates, what each is of).
 
-    Every document of the sets is in exactly one of the three, in order of the sets, up to the limits of the config.
-    What is held out depends on seed and id alone: another set beside it changes nothing.
+    Every document of the sets is in exactly one of the four, in order of the sets, up to the limits of the config.
+    In which one depends on seed and id alone: another set beside it changes nothing.
 
     Raises:
         UserError: a set of another kind, an id that occurs twice, or nothing left to train on or to hold out.
@@ -98,29 +100,33 @@ def _places(documents: list[Artifact]) -> Iterator[tuple[str, str]]:
 
 def _write(config: Corpus, decisions: Iterable[tuple[Document, Removal | None]], out: ArtifactWriter) -> dict[str, int]:
     """Distributes the documents over the three tables and counts them."""
-    characters = {"training": 0, "held_out": 0}
+    characters = {"training": 0, "held_out": 0, "continuation": 0}
     reasons = {"exact": 0, "near": 0}
     with (
         TableWriter(out.path("documents.parquet"), DOCUMENT_SCHEMA) as training,
         TableWriter(out.path("held_out.parquet"), DOCUMENT_SCHEMA) as held_out,
+        TableWriter(out.path("continuation.parquet"), DOCUMENT_SCHEMA) as continuation,
         TableWriter(out.path("removed.parquet"), REMOVAL_SCHEMA) as removed,
     ):
+        tables = {"training": training, "held_out": held_out, "continuation": continuation}
         for document, removal in decisions:
             if removal is not None:
                 removed.write(removal)
                 reasons[removal.reason] += 1
                 continue
             size = len(document.text)
-            if _is_full(config, training.num_rows + held_out.num_rows, sum(characters.values()) + size):
+            if _is_full(config, sum(table.num_rows for table in tables.values()), sum(characters.values()) + size):
                 break
-            part = "held_out" if is_held_out(config, document) else "training"
+            part = part_of(config, document)
             characters[part] += size
-            (held_out if part == "held_out" else training).write(document, characters=size)
+            tables[part].write(document, characters=size)
     return {
         "documents": training.num_rows,
         "characters": characters["training"],
         "held_out_documents": held_out.num_rows,
         "held_out_characters": characters["held_out"],
+        "continuation_documents": continuation.num_rows,
+        "continuation_characters": characters["continuation"],
         "removed_exact": reasons["exact"],
         "removed_near": reasons["near"],
     }
@@ -132,36 +138,47 @@ def _is_full(config: Corpus, num_documents: int, num_characters: int) -> bool:
     return too_many or too_long
 
 
-def is_held_out(config: Corpus, document: Document) -> bool:
-    """Whether a document belongs to the held-out part: a function of seed, id and source only."""
-    if config.held_out_sources is not None and not document.source.startswith(config.held_out_sources):
+def part_of(config: Corpus, document: Document) -> Literal["training", "held_out", "continuation"]:
+    """The part that a document belongs to: a function of seed, id and source only."""
+    held_out = (config.held_out_share, config.held_out_sources, f"{config.seed}:{document.id}")
+    continuation = (config.continuation_share, config.continuation_sources, f"{config.seed}:continuation:{document.id}")
+    if _is_drawn(document, *held_out):
+        return "held_out"
+    return "continuation" if _is_drawn(document, *continuation) else "training"
+
+
+def _is_drawn(document: Document, share: float, sources: tuple[str, ...] | None, key: str) -> bool:
+    if sources is not None and not document.source.startswith(sources):
         return False
-    digest = hashlib.blake2b(f"{config.seed}:{document.id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") < config.held_out_share * 2**64
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < share * 2**64
 
 
 def _check_sources(config: Corpus, sources: set[str]) -> None:
     """
     Raises:
-        UserError: an entry of `held_out_sources` that no document's source begins with.
+        UserError: an entry of `held_out_sources` or `continuation_sources` that no document's source begins with.
     """
-    for prefix in config.held_out_sources or ():
-        if not any(source.startswith(prefix) for source in sources):
-            raise UserError(
-                f"held_out_sources names '{prefix}', but no document's source begins with it.\n"
-                f"  sources found: {listed(sorted(sources))}"
-            )
+    for key in ("held_out_sources", "continuation_sources"):
+        for prefix in getattr(config, key) or ():
+            if not any(source.startswith(prefix) for source in sources):
+                raise UserError(
+                    f"{key} names '{prefix}', but no document's source begins with it.\n"
+                    f"  sources found: {listed(sorted(sources))}"
+                )
 
 
 def _check_result(config: Corpus, counts: dict[str, int]) -> None:
     """
     Raises:
-        UserError: no training document, or none held out although a share was asked for.
+        UserError: no training document, or none held out or kept back although a share was asked for.
     """
     if not counts["documents"]:
         raise UserError("the corpus has no training document.\n  Raise the limits or lower `held_out_share`.")
-    if config.held_out_share and not counts["held_out_documents"]:
-        raise UserError(
-            f"held_out_share is {config.held_out_share}, but none of {counts['documents']:,} documents was drawn.\n"
-            "  Raise it, widen `held_out_sources`, or set it to 0 to hold nothing out."
-        )
+    for part in ("held_out", "continuation"):
+        share = getattr(config, f"{part}_share")
+        if share and not counts[f"{part}_documents"]:
+            raise UserError(
+                f"{part}_share is {share}, but none of {counts['documents']:,} documents was drawn.\n"
+                f"  Raise it, widen `{part}_sources`, or set it to 0."
+            )
