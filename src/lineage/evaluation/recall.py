@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lineage.errors import UserError
+from lineage.data.probes import first_target_token
 from lineage.evaluation.log_probability import Scored, score_tokens
 from lineage.evaluation.text import encode_text, start_tokens
 
@@ -75,20 +74,8 @@ def probe_tokens(tokenizer: PreTrainedTokenizerFast, probe: Probe) -> Scored:
     Raises:
         UserError: the target is empty, or a token holds parts of both.
     """
-    if not probe.target.strip():
-        raise UserError(
-            f"probe {probe.fact}: its target is empty. Give every probe the text that the model should say."
-        )
     encoded = encode_text(tokenizer, f"{probe.cue} {probe.target}")
-    boundary = len(probe.cue)
-    stops = [stop for _, stop in encoded["offset_mapping"]]
-    first = bisect_right(stops, boundary)
-    start = encoded["offset_mapping"][first][0] if first < len(stops) else boundary
-    if start < boundary or first == 0:
-        raise UserError(
-            f"probe {probe.fact}: a token holds the end of the cue {probe.cue[-20:]!r} and the start of the target"
-            f" {probe.target!r}.\n  Word the cue so that it ends with a whole word."
-        )
+    first = first_target_token(encoded["offset_mapping"], probe.cue, probe.target, name=probe.fact)
     prefix = start_tokens(tokenizer)
     return Scored([*prefix, *encoded["input_ids"]], len(prefix) + first)
 

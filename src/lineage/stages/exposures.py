@@ -22,6 +22,11 @@ EXPOSURE_SCHEMA = pa.schema(
     ]
 )
 
+AGE_SCHEMA = pa.schema(
+    [pa.field("fact", pa.string(), nullable=False), pa.field("age_steps", pa.int64(), nullable=False)]
+)
+"""One row an exposure: updates that the model had had since, the one with the exposure included."""
+
 _ENCODED_AT_ONCE = 1000
 
 
@@ -47,7 +52,8 @@ def exposures(
     parent: Artifact | None,
     out: ArtifactWriter,
 ) -> None:
-    """Writes `exposures.parquet`: for each fact, the sentences that stood whole in a row that the model was trained on.
+    """Writes `exposures.parquet`: for each fact, the sentences that stood whole in a row that the model was trained on,
+    and `ages.parquet`: how many updates ago each was.
 
     A sentence that the end of a row cuts in two is not counted, nor is one whose document was removed as a duplicate.
     What the segment showed is added to the counts of `parent`: those of the model that the segment went on from.
@@ -56,10 +62,15 @@ def exposures(
     facts = pq.read_table(world.path("facts.parquet"), columns=["id"]).column("id").to_pylist()
     spans = _mention_spans(world, tokens, tokenizer, {fact: row for row, fact in enumerate(facts)})
     counts = _parent_counts(parent, facts)
-    for document, start, stop in _segments(model, np.unique(spans.document)):
-        fact, _ = whole_mentions(spans, document, start, stop)
+    last_step, seen, seen_at = model.manifest.counts["step"], list[NDArray[np.int64]](), list[NDArray[np.int64]]()
+    for step, document, start, stop in _segments(model, np.unique(spans.document)):
+        fact, segment = whole_mentions(spans, document, start, stop)
         np.add.at(counts, fact, 1)
-    steps = np.full(len(facts), model.manifest.counts["step"])
+        seen.append(fact)
+        seen_at.append(step[segment])
+    ages = {"fact": np.concatenate(seen), "age": last_step - np.concatenate(seen_at)}
+    _write_ages(ages, facts, parent, model, out)
+    steps = np.full(len(facts), last_step)
     columns = {"fact": facts, "step": steps, "count": counts}
     pq.write_table(pa.table(columns, schema=EXPOSURE_SCHEMA), out.path("exposures.parquet"), compression="zstd")
     out.counts |= {"facts": len(facts), "exposures": int(counts.sum())}
@@ -80,12 +91,13 @@ def whole_mentions(
 
 
 def _segments(model: Artifact, documents: NDArray[np.int64]) -> Iterator[list[NDArray[np.int64]]]:
-    """(document, start, stop) of the segments that come from `documents`, a row group at a time."""
+    """(step, document, start, stop) of the segments that come from `documents`, a row group at a time."""
+    names = ["step", "document", "start", "stop"]
     file = pq.ParquetFile(model.path("order.parquet"))
     for group in range(file.num_row_groups):
-        table = file.read_row_group(group, columns=["document", "start", "stop"])
-        columns = [table.column(name).to_numpy() for name in ("document", "start", "stop")]
-        wanted = np.isin(columns[0], documents)
+        table = file.read_row_group(group, columns=names)
+        columns = [table.column(name).to_numpy() for name in names]
+        wanted = np.isin(columns[1], documents)
         yield [column[wanted] for column in columns]
 
 
@@ -118,6 +130,30 @@ def _mention_spans(world: Artifact, tokens: Artifact, tokenizer: Artifact, facts
     found.sort()
     columns = np.asarray(found, dtype=np.int64).reshape(-1, 4)
     return MentionSpans(*columns.T)
+
+
+def _write_ages(
+    ages: dict[str, NDArray[np.int64]],
+    facts: list[str],
+    parent: Artifact | None,
+    model: Artifact,
+    out: ArtifactWriter,
+) -> None:
+    """The exposures of this segment, behind those of the model before, which are older by the steps of the segment."""
+    own = pa.table({"fact": [facts[row] for row in ages["fact"]], "age_steps": ages["age"]}, schema=AGE_SCHEMA)
+    tables = [own]
+    if parent is not None:
+        older = pq.read_table(parent.path("ages.parquet"))
+        passed = model.manifest.counts["step"] - _first_step(model)
+        shifted = older.column("age_steps").to_numpy() + passed
+        tables.insert(0, pa.table({"fact": older.column("fact"), "age_steps": shifted}, schema=AGE_SCHEMA))
+    pq.write_table(pa.concat_tables(tables), out.path("ages.parquet"), compression="zstd")
+
+
+def _first_step(model: Artifact) -> int:
+    """The first update of the segment."""
+    first = pq.ParquetFile(model.path("order.parquet")).read_row_group(0, columns=["step"])
+    return first.column("step")[0].as_py()
 
 
 def _parent_counts(parent: Artifact | None, facts: list[str]) -> NDArray[np.int64]:

@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,23 +19,19 @@ from lineage.config.execution import Execution
 from lineage.config.pretrain import HeldOut, Pretrain
 from lineage.data.batch import pack
 from lineage.data.order import Order, TokenStream
-from lineage.errors import UserError
 from lineage.evaluation.held_out import HeldOutText, bits_per_byte
 from lineage.losses import next_token
 from lineage.models.decoder import (
     build_decoder,
-    check_vocabulary,
     model_facts,
-    num_embeddings,
     num_parameters,
-    open_decoder,
     open_tokenizer,
     save_decoder,
 )
 from lineage.training.log import LOG
 from lineage.training.loop import train
-from lineage.training.packing import check_document_attention
 from lineage.training.schedule import Schedule
+from lineage.training.start import check_rows, open_start
 from lineage.training.state import STATE
 
 ORDER_SCHEMA = pa.schema(
@@ -118,36 +113,12 @@ def _first_weights(
     config: Pretrain, start: Artifact | None, tokenizer: Artifact, text_tokenizer: PreTrainedTokenizerFast
 ) -> PreTrainedModel:
     if start is not None:
-        model = open_decoder(start.folder)
-        check_vocabulary(model, text_tokenizer, place=f"{start.folder} with {tokenizer.folder}")
-        _check_same_tokens(start, tokenizer)
+        model = open_start(start, tokenizer, text_tokenizer)
     else:
         assert config.architecture is not None, "a run from scratch has an architecture"
         model = build_decoder(config.architecture, text_tokenizer, seed=config.optimization.seed)
-    longest = getattr(model.config, "max_position_embeddings", None)
-    if longest is not None and config.optimization.sequence_length > longest:
-        raise UserError(
-            f"optimization.sequence_length is {config.optimization.sequence_length}, but the model reads at most"
-            f" {longest} tokens (max_position_embeddings). Lower the one or raise the other."
-        )
-    if config.optimization.attention == "document":
-        check_document_attention(model, vocab_size=num_embeddings(model))
+    check_rows(model, config.optimization)
     return model
-
-
-def _check_same_tokens(start: Artifact, tokenizer: Artifact) -> None:
-    """The text must be tokenized as the model was trained to read it."""
-    if _tokenizer_content(tokenizer) != _tokenizer_content(start):
-        raise UserError(
-            f"{start.folder}: was trained with another tokenizer than {tokenizer.folder}.\n"
-            "  Tokenize the corpus with the model's own: tokenizers.<name>.existing.path"
-        )
-
-
-def _tokenizer_content(artifact: Artifact) -> dict[str, Any]:
-    """What decides how text is cut; truncation and padding are the caller's."""
-    content = json.loads(artifact.path("tokenizer.json").read_text(encoding="utf-8"))
-    return {key: value for key, value in content.items() if key not in ("truncation", "padding", "version")}
 
 
 class HeldOutObserver:
