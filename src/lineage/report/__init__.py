@@ -1,0 +1,1 @@
+"""Charts and pages, made from tidy tables only; nothing here touches a path or a tensor."""
