@@ -1,0 +1,168 @@
+"""K3: more pretraining improves neither acquisition (a) nor retention (b); size improves acquisition (c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
+from lineage.claims.knowledge.study import ALL_DEPTHS, PAPERS, Run, Study, from_draws
+from lineage.claims.statistics import above, not_above, within
+
+MARGIN = 1.15
+"""A gain of 15 % counts as none; fixed before anything was measured."""
+
+ACQUIRED = Gate("lower end of the smaller effectivity's interval (nats)", at_least=0.0)
+RETAINED = Gate("lower end of the smaller retainability's interval", at_least=0.0)
+
+
+def effectivity_ratio(study: Study, *, runs: str, same_rate: bool) -> Measured:
+    """E of the last run over E of the first, pooled over arms and depths."""
+    first, last = _ends(study, getattr(study.comparisons, runs), same_rate=same_rate)
+    return _ratio(first, last, "K1 effectivity", "effectivity")
+
+
+def retention_ratio(study: Study, *, runs: str) -> Measured:
+    """R at the longest fixed lag that both runs reach, last over first."""
+    first, last = _ends(study, getattr(study.comparisons, runs), same_rate=runs == "stages")
+    common = sorted(set(first.fixed_lags) & set(last.fixed_lags))
+    if not common:
+        raise NotMeasured(f"runs {first.name} and {last.name} reach no common fixed lag")
+    return _ratio(first, last, "K1 decay", f"r_{common[-1]}")
+
+
+def paper_effectivity_ratio(study: Study, *, runs: str) -> Measured:
+    """The same of the paper's effectivity, which holds the maximum of noise; no interval is made for it."""
+    first, last = _ends(study, getattr(study.comparisons, runs), same_rate=False)
+    ends = [run.contrast("K1 effectivity", "effectivity", depth=ALL_DEPTHS, estimator=PAPERS) for run in (first, last)]
+    if ends[0].value <= 0 or ends[1].value <= 0:
+        raise NotMeasured("an effectivity is not positive", min(one.value for one in ends))
+    return Measured(ends[1].value / ends[0].value, items=ends[1].items)
+
+
+def _ends(study: Study, names: Sequence[str], *, same_rate: bool) -> tuple[Run, Run]:
+    runs = study.series(names)
+    first, last = runs[0], runs[-1]
+    if same_rate:
+        settings = [run.plan["optimization"] for run in (first, last)]
+        rates = [one["peak_learning_rate"] for one in settings]
+        if rates[0] != rates[1] or {one["schedule"] for one in settings} != {"constant"}:
+            raise NotMeasured(f"runs {first.name} and {last.name} do not share one constant learning rate", rates[1])
+    return first, last
+
+
+def _ratio(first: Run, last: Run, name: str, quantity: str) -> Measured:
+    ends = [run.contrast(name, quantity, depth=ALL_DEPTHS) for run in (first, last)]
+    gate = min(one.value if one.low is None else one.low for one in ends)
+    if ends[0].value <= 0 or ends[1].value <= 0:
+        raise NotMeasured(f"{quantity} is not positive in both runs", min(one.value for one in ends))
+    before, after = first.pooled_draws(quantity), last.pooled_draws(quantity)
+    if len(before) != len(after):
+        raise NotMeasured(f"runs {first.name} and {last.name} have different numbers of bootstrap draws")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        draws = np.where((before > 0) & (after > 0), after / before, np.nan)
+    return from_draws(ends[1].value / ends[0].value, draws, ends[1].items or 0, gate=gate)
+
+
+ACQUISITION = Claim(
+    id="K3a",
+    text="More pretraining does not improve the acquisition of facts.",
+    source="arXiv 2406.11813, section 4.2, Figure 3 (left), appendix F",
+    primary=Row(
+        name="effectivity late / early",
+        statement="At one constant learning rate a later checkpoint acquires no more than 15 % better.",
+        statistic="ratio of split-half effectivity, last stage over first, all arms and depths",
+        expected=not_above(MARGIN, ratio=True),
+        measure=partial(effectivity_ratio, runs="stages", same_rate=True),
+        gate=ACQUIRED,
+        paper_figure="no gain from early to late (Figures 3, 17; heights not published)",
+    ),
+    secondary=(
+        Row(
+            name="equal within 15 %",
+            statement="Acquisition is the same at both stages, within 15 %.",
+            statistic="ratio of split-half effectivity, last stage over first",
+            expected=within(1 / MARGIN, MARGIN, ratio=True),
+            measure=partial(effectivity_ratio, runs="stages", same_rate=True),
+            gate=ACQUIRED,
+        ),
+        Row(
+            name="at the stages' own rates",
+            statement="At each stage's own learning rate a later checkpoint acquires no more than 15 % better.",
+            statistic="ratio of split-half effectivity, last stage over first",
+            expected=not_above(MARGIN, ratio=True),
+            measure=partial(effectivity_ratio, runs="stages_own_rate", same_rate=False),
+            gate=ACQUIRED,
+            paper_figure="no gain (Figure 3, left)",
+        ),
+        Row(
+            name="paper effectivity late / early",
+            statement="By the paper's effectivity a later checkpoint acquires no more than 15 % better.",
+            statistic="ratio of the paper's effectivity (IQR 1.5), last stage over first",
+            expected=not_above(MARGIN, ratio=True),
+            measure=partial(paper_effectivity_ratio, runs="stages"),
+            paper_figure="no gain (Figures 3, 17)",
+        ),
+    ),
+)
+
+RETENTION = Claim(
+    id="K3b",
+    text="More pretraining does not improve the retention of facts.",
+    source="arXiv 2406.11813, section 4.3, Table 2, appendix F",
+    primary=Row(
+        name="retainability late / early",
+        statement="At one constant learning rate a later checkpoint retains no more than 15 % better.",
+        statistic="ratio of split-half R at the longest fixed lag, last stage over first, all arms and depths",
+        expected=not_above(MARGIN, ratio=True),
+        measure=partial(retention_ratio, runs="stages"),
+        gate=RETAINED,
+        paper_figure="a .26 / .25 / .20 early / mid / late (duplicate, memorization; own rates, Table 2)",
+    ),
+    secondary=(
+        Row(
+            name="equal within 15 %",
+            statement="Retention is the same at both stages, within 15 %.",
+            statistic="ratio of split-half R at the longest fixed lag, last stage over first",
+            expected=within(1 / MARGIN, MARGIN, ratio=True),
+            measure=partial(retention_ratio, runs="stages"),
+            gate=RETAINED,
+        ),
+        Row(
+            name="at the stages' own rates",
+            statement="At each stage's own learning rate a later checkpoint retains no more than 15 % better.",
+            statistic="ratio of split-half R at the longest fixed lag, last stage over first",
+            expected=not_above(MARGIN, ratio=True),
+            measure=partial(retention_ratio, runs="stages_own_rate"),
+            gate=RETAINED,
+            paper_figure="a falls at the late stage (Table 2); not at constant rate (appendix F)",
+        ),
+    ),
+)
+
+SIZE = Claim(
+    id="K3c",
+    text="A larger model acquires facts better.",
+    source="arXiv 2406.11813, section 4.2, Figure 3 (right)",
+    primary=Row(
+        name="effectivity large / small",
+        statement="At one learning rate the larger model acquires more.",
+        statistic="ratio of split-half effectivity, large over small, all arms and depths",
+        expected=above(1, ratio=True),
+        measure=partial(effectivity_ratio, runs="sizes", same_rate=True),
+        gate=ACQUIRED,
+        paper_figure="7B > 1B (Figure 3, right; heights not published)",
+    ),
+    secondary=(
+        Row(
+            name="paper effectivity large / small",
+            statement="By the paper's effectivity the larger model acquires more.",
+            statistic="ratio of the paper's effectivity (IQR 1.5), large over small",
+            expected=above(1, ratio=True),
+            measure=partial(paper_effectivity_ratio, runs="sizes"),
+            paper_figure="7B > 1B (Figure 3, right)",
+        ),
+    ),
+)
