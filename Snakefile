@@ -14,6 +14,7 @@ pathvars:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/knowledge.smk"
 
 
 rule all:

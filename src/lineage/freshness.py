@@ -35,7 +35,13 @@ PLUMBING = frozenset(
 )  # fmt: skip
 """Modules that decide how a stage is called and how its files are written, never what is in them."""
 
-DISTRIBUTIONS = {"yaml": "PyYAML", "PIL": "pillow", "sklearn": "scikit-learn", "faiss": "faiss-cpu"}
+DISTRIBUTIONS = {
+    "yaml": "PyYAML",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "faiss": "faiss-cpu",
+    "vl_convert": "vl-convert-python",
+}
 """Import names whose distribution is called otherwise."""
 
 

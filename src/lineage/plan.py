@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
 from lineage.config.base import Frozen
 from lineage.config.corpus import Corpus
-from lineage.config.experiment import WORLD, Experiment, ImportEntry, PretrainEntry
+from lineage.config.experiment import WORLD, Experiment, ImportEntry, KnowledgeEntry, PretrainEntry, RunEntry
 from lineage.config.exposures import Exposures
+from lineage.config.facts import WorldFacts
+from lineage.config.forecast import Forecast
 from lineage.config.imported import ImportModel
+from lineage.config.injection import Inject, Injections
+from lineage.config.knowledge import Knowledge, KnowledgeComparisons
 from lineage.config.pretrain import Pretrain
-from lineage.config.references import artifact_names, model_step
+from lineage.config.references import TWIN, artifact_names, model_step
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokens
 from lineage.freshness import canonical
@@ -69,6 +74,7 @@ def _jobs(experiment: Experiment) -> Iterator[Job]:
     yield from _data_jobs(experiment)
     yield from _model_jobs(experiment)
     yield from _score_jobs(experiment)
+    yield from _knowledge_jobs(experiment)
 
 
 def _data_jobs(experiment: Experiment) -> Iterator[Job]:
@@ -90,6 +96,12 @@ def _data_jobs(experiment: Experiment) -> Iterator[Job]:
     for name, entry in experiment.tokens.items():
         inputs = {"corpus": [f"data/corpora/{entry.corpus}"], "tokenizer": [f"tokenizers/{entry.tokenizer}"]}
         yield Job("tokens", f"data/tokens/{name}", stage_spec(Tokens, entry), inputs)
+    for name, entry in experiment.facts.items():
+        spec = canonical(entry.model_dump(mode="json", exclude={"path"}))
+        if isinstance(entry, WorldFacts):
+            yield Job("facts", f"data/facts/{name}", spec, {"world": ["data/world"]})
+        else:
+            yield Job("facts", f"data/facts/{name}", spec, external=_source(experiment, entry.path))
 
 
 def _model_jobs(experiment: Experiment) -> Iterator[Job]:
@@ -161,6 +173,108 @@ def _score_jobs(experiment: Experiment) -> Iterator[Job]:
         if _sees_world(experiment, artifact.partition("@")[0]):
             inputs["exposures"] = [f"exposures/{artifact}"]
         yield Job("score_language", f"scores/{artifact}/language", stage_spec(LanguageScore, scores), inputs)
+
+
+def _knowledge_jobs(experiment: Experiment) -> Iterator[Job]:
+    study = experiment.knowledge
+    if study is None:
+        return
+    for name, run in study.runs.items():
+        yield from _run_jobs(experiment, study, name, run)
+    forecast = _forecast_job(experiment, study)
+    if forecast is not None:
+        yield forecast
+    yield _claims_job(experiment, study, forecast)
+
+
+def _run_jobs(experiment: Experiment, study: KnowledgeEntry, name: str, run: RunEntry) -> Iterator[Job]:
+    """The plan of a run, the run and its twin, and what they show."""
+    tokenizer = [f"tokenizers/{experiment.tokens[run.tokens].tokenizer}"]
+    plan = {"facts": [f"data/facts/{run.facts}"], "tokenizer": tokenizer}
+    planned = stage_spec(Injections, run, null=study.null, decoys=run.twin == "decoys")
+    yield Job("injections", f"injections/{name}", planned, plan)
+    inputs = {
+        "tokens": [f"data/tokens/{run.tokens}"],
+        "tokenizer": tokenizer,
+        "start": [model_folder(experiment, run.start)],
+        "injections": [f"injections/{name}"],
+    }
+    measured = {"injections": [f"injections/{name}"], "trajectory": [f"trajectories/{name}"]}
+    fixed = {"probed": True, "probe_batch_tokens": run.probing.batch_tokens}
+    yield Job("inject", f"trajectories/{name}", stage_spec(Inject, run, injected="facts", **fixed), inputs)
+    if run.twin is not None:
+        twin = f"trajectories/{name}{TWIN}"
+        measured["twin"] = [twin]
+        injected = "decoys" if run.twin == "decoys" else "nothing"
+        yield Job("inject", twin, stage_spec(Inject, run, injected=injected, **fixed), inputs)
+    yield Job("acquisition", f"acquisition/{name}", canonical(study.acquisition), measured)
+
+
+def _forecast_job(experiment: Experiment, study: KnowledgeEntry) -> Job | None:
+    """Reads the calibration run, the plans of the others, and what training showed: no outcome of what it predicts."""
+    if study.forecast is None:
+        return None
+    calibration = study.forecast.calibration
+    inputs = {
+        "calibration": [f"acquisition/{calibration}"],
+        "injections": [f"injections/{name}" for name in study.runs if name != calibration],
+    }
+    models = [model_folder(experiment, one) for one in study.compare.models]
+    if experiment.world is not None and models:
+        inputs["exposures"] = [one.replace("models/", "exposures/", 1) for one in models]
+        inputs["world"] = ["data/world"]
+    return Job("forecast", f"forecasts/{calibration}", stage_spec(Forecast, study.forecast), inputs)
+
+
+def _claims_job(experiment: Experiment, study: KnowledgeEntry, forecast: Job | None) -> Job:
+    """All rows of the claims in this slice, judged with all slices that ran."""
+    compared = study.compare
+    runs = list(study.runs)
+    inputs = {
+        "acquisition": [f"acquisition/{name}" for name in runs],
+        "injections": [f"injections/{name}" for name in runs],
+        "scores": [_scores_folder(experiment, one) for one in compared.models],
+    }
+    if forecast is not None:
+        inputs["forecast"] = [forecast.folder]
+    if experiment.world is not None:
+        inputs["world"] = ["data/world"]
+    spec = compared.model_dump(mode="json") | {
+        "null": _null_of(experiment, study),
+        "design": study.design,
+        "seed": experiment.seed or 0,
+        "data": "generated" if {experiment.facts[run.facts].source for run in study.runs.values()} == {"world"}
+        else "real data",
+    }  # fmt: skip
+    for key, model in _compared_models(experiment, compared).items():
+        spec[key] = model
+    external = {"slices": Path(study.slices).expanduser()} if study.slices else {}
+    return Job("knowledge", "analysis/knowledge", canonical(Knowledge.model_validate(spec)), inputs, external)
+
+
+def _null_of(experiment: Experiment, study: KnowledgeEntry) -> str:
+    """The null world of a slice: of its runs, or of the world that they read."""
+    world = experiment.world.null if experiment.world is not None else "none"
+    return study.null if study.null != "none" or world != "equal_exposures" else world
+
+
+def _compared_models(experiment: Experiment, compared: KnowledgeComparisons) -> dict[str, Any]:
+    """References to models by the names of their artifacts."""
+
+    def name(reference: str) -> str:
+        return model_folder(experiment, reference).removeprefix("models/")
+
+    found: dict[str, Any] = {}
+    if compared.long_tail:
+        found["long_tail"] = name(compared.long_tail)
+    if compared.deduplication:
+        pair = compared.deduplication
+        found["deduplication"] = {"deduplicated": name(pair.deduplicated), "duplicated": name(pair.duplicated)}
+    return found
+
+
+def _scores_folder(experiment: Experiment, reference: str) -> str:
+    return f"{model_folder(experiment, reference).replace('models/', 'scores/', 1)}/language"
 
 
 def stage_spec(config: type[Frozen], entry: BaseModel, **fixed: object) -> str:

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Bug(NamedTuple):
-    """`old` stands once in `file` (below `src/lineage`); with `new` in its place, `test` must fail."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    test: str
-
+from tests.planted.bug import Bug
 
 BUGS = [
     # What a step reads.
@@ -187,8 +176,8 @@ BUGS = [
     Bug(
         "windows score a token twice",
         "evaluation/held_out.py",
-        "yield Scored(tokens[start:last], context - stride)",
-        "yield Scored(tokens[start:last], context - stride - 1)",
+        "yield Scored([*prefix, *tokens[start:last]], len(prefix) + context - stride)",
+        "yield Scored([*prefix, *tokens[start:last]], len(prefix) + context - stride - 1)",
         "tests/evaluation/test_held_out.py::test_windows_score_every_token_but_the_first_once",
     ),
     Bug(
@@ -214,7 +203,7 @@ BUGS = [
     ),
     Bug(
         "probe span shifted",
-        "evaluation/recall.py",
+        "data/probes.py",
         "first = bisect_right(stops, boundary)",
         "first = bisect_right(stops, boundary) - 1",
         "tests/evaluation/test_recall.py::test_one_word_targets_are_one_token_where_the_tokenizer_knows_them",

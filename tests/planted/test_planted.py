@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted.table import BUGS, Bug
+from tests.planted import knowledge, table
+from tests.planted.bug import Bug
 
 REPOSITORY = Path(__file__).parents[2]
+BUGS = [*table.BUGS, *knowledge.BUGS]
 SOURCE = REPOSITORY / "src" / "lineage"
 NO_TESTS_FAILED, SOME_TESTS_FAILED = 0, 1
 """Exit codes of pytest; the others mean that it could not run the test at all."""
-
-pytestmark = pytest.mark.slow
 
 
 def run_tests(source: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
@@ -33,11 +33,19 @@ def copy_of_package(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("bug", BUGS, ids=[bug.name.replace(" ", "-") for bug in BUGS])
+def test_every_bug_can_be_planted(bug: Bug) -> None:
+    """Quick, so that whoever changes a line finds the table out of date at once."""
+    assert (SOURCE / bug.file).read_text().count(bug.old) == 1, f"{bug.file} has changed: bring the table up to date"
+
+
+@pytest.mark.slow
 def test_the_tests_pass_without_a_bug(tmp_path: Path) -> None:
     finished = run_tests(copy_of_package(tmp_path), sorted({bug.test for bug in BUGS}))
     assert finished.returncode == NO_TESTS_FAILED, finished.stdout[-4000:]
 
 
+@pytest.mark.slow
 def test_the_copy_is_what_is_imported(tmp_path: Path) -> None:
     copy = copy_of_package(tmp_path)
     program = "import lineage; print(lineage.__file__)"
@@ -46,11 +54,11 @@ def test_the_copy_is_what_is_imported(tmp_path: Path) -> None:
     assert Path(found.stdout.strip()).is_relative_to(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name.replace(" ", "-") for bug in BUGS])
 def test_a_planted_bug_is_noticed(bug: Bug, tmp_path: Path) -> None:
     file = copy_of_package(tmp_path) / "lineage" / bug.file
     text = file.read_text()
-    assert text.count(bug.old) == 1, f"{bug.file} has changed: bring the table up to date"
     file.write_text(text.replace(bug.old, bug.new))
     compile(file.read_text(), str(file), "exec")
     finished = run_tests(tmp_path, [bug.test])

@@ -26,6 +26,9 @@ PARENTS: dict[str, list[str]] = {
     "data/corpora/main": ["data/world", "data/documents/notes"],
     "tokenizers/main": ["data/corpora/main", "data/world"],
     "data/tokens/main": ["data/corpora/main", "tokenizers/main"],
+    "data/tokens/continuation": ["data/corpora/main", "tokenizers/main"],
+    "data/facts/newcomers": ["data/world"],
+    "data/facts/reserved": ["data/world"],
     "models/base@8": ["data/tokens/main", "tokenizers/main", "data/corpora/main"],
     "models/base@24": ["models/base@8"],
     "models/late@4": ["models/base@8"],
@@ -37,10 +40,40 @@ PARENTS: dict[str, list[str]] = {
     "scores/base@24/language": ["models/base@24", "exposures/base@24", "data/corpora/main", "data/world"],
     "scores/late@4/language": ["models/late@4", "exposures/late@4", "data/corpora/main", "data/world"],
     "scores/outside/language": ["models/outside", "data/corpora/main", "data/world"],
+    "injections/late": ["data/facts/newcomers", "tokenizers/main"],
+    "injections/calibration": ["data/facts/reserved", "tokenizers/main"],
+    "trajectories/late": ["data/tokens/continuation", "tokenizers/main", "models/base@24", "injections/late"],
+    "trajectories/late_twin": ["data/tokens/continuation", "tokenizers/main", "models/base@24", "injections/late"],
+    "trajectories/calibration": [
+        "data/tokens/continuation",
+        "tokenizers/main",
+        "models/base@24",
+        "injections/calibration",
+    ],
+    "acquisition/late": ["injections/late", "trajectories/late", "trajectories/late_twin"],
+    "acquisition/calibration": ["injections/calibration", "trajectories/calibration"],
+    "forecasts/calibration": ["acquisition/calibration", "injections/late", "exposures/base@24", "data/world"],
+    "analysis/knowledge": [
+        "acquisition/late",
+        "acquisition/calibration",
+        "injections/late",
+        "injections/calibration",
+        "forecasts/calibration",
+        "scores/base@24/language",
+        "data/world",
+    ],
 }
 SCORES = {folder for folder in PARENTS if folder.startswith("scores/")}
 EXPOSURES = {"exposures/base@8", "exposures/base@24", "exposures/late@4"}
 PRETRAINED = {"models/base@8", "models/base@24", "models/late@4"}
+TOKENS = {"data/tokens/main", "data/tokens/continuation"}
+FACTS = {"data/facts/newcomers", "data/facts/reserved"}
+INJECTIONS = {"injections/late", "injections/calibration"}
+TRAJECTORIES = {"trajectories/late", "trajectories/late_twin", "trajectories/calibration"}
+ACQUISITION = {"acquisition/late", "acquisition/calibration"}
+FORECAST = {"forecasts/calibration"}
+CLAIMS = {"analysis/knowledge"}
+LATE = {"trajectories/late", "trajectories/late_twin"}
 EVERYTHING = set(PARENTS)
 
 CONFIG: dict[str, set[str]] = {
@@ -49,6 +82,28 @@ CONFIG: dict[str, set[str]] = {
     "corpora.main": {"data/corpora/main"},
     "tokenizers.main": {"tokenizers/main"},
     "tokens.main": {"data/tokens/main"},
+    "tokens.continuation": {"data/tokens/continuation"},
+    "facts.newcomers": {"data/facts/newcomers"},
+    "facts.reserved": {"data/facts/reserved"},
+    "knowledge.runs.late": {"injections/late"},
+    "knowledge.runs.late.optimization": {"injections/late"} | LATE,
+    "knowledge.runs.late.steps": {"injections/late"} | LATE,
+    "knowledge.runs.late.probing.batch_tokens": {"injections/late"} | LATE,
+    "knowledge.runs.late.moments": LATE,
+    "knowledge.runs.late.repeat_background": LATE,
+    "knowledge.runs.late.keep_model": LATE,
+    "knowledge.runs.calibration": {"injections/calibration"},
+    "knowledge.runs.calibration.optimization": {"injections/calibration", "trajectories/calibration"},
+    "knowledge.runs.calibration.steps": {"injections/calibration", "trajectories/calibration"},
+    "knowledge.runs.calibration.probing.batch_tokens": {"injections/calibration", "trajectories/calibration"},
+    "knowledge.runs.calibration.moments": {"trajectories/calibration"},
+    "knowledge.runs.calibration.repeat_background": {"trajectories/calibration"},
+    "knowledge.runs.calibration.keep_model": {"trajectories/calibration"},
+    "knowledge.acquisition": ACQUISITION,
+    "knowledge.forecast": FORECAST,
+    "knowledge.null": INJECTIONS | CLAIMS,
+    "knowledge.compare": CLAIMS,
+    "knowledge.design": CLAIMS,
     "models.base": {"models/base@8", "models/base@24"},
     "models.late": {"models/late@4"},
     "models.outside": {"models/outside"},
@@ -84,7 +139,35 @@ NOT_EDITED = {
     "models.late.tokens": "there is one token stream",
     "models.late.held_out": "adds an input, tested by itself",
     "scores.models": "takes artifacts away, changes none",
+    "seed": "goes into many sections, tested by itself",
+    "facts.newcomers.source": "needs other keys",
+    "facts.reserved.source": "needs other keys",
+    "knowledge.compare.reference": "there is one run to compare",
+    "knowledge.compare.stages": "needs two runs",
+    "knowledge.compare.stages_own_rate": "needs two runs",
+    "knowledge.compare.sizes": "needs two runs",
+    "knowledge.compare.batches.fixed_dose": "needs two runs",
+    "knowledge.compare.batches.fixed_share": "needs two runs",
+    "knowledge.compare.batches.fixed_rows": "needs two runs",
+    "knowledge.compare.deduplication": "adds inputs",
+    "knowledge.compare.long_tail": "changes the inputs, tested by itself",
+    "knowledge.forecast.calibration": "there is one such run",
+    "knowledge.slices": "adds an external input, tested by itself",
+    **{
+        f"knowledge.runs.{run}.{key}": reason
+        for run in ("late", "calibration")
+        for key, reason in {
+            "tokens": "there is one stream of the right part",
+            "facts": "there are two sets, one a run",
+            "start": "changes the inputs, tested by itself",
+            "twin": "adds or takes away an artifact",
+        }.items()
+    },
     "documents.notes.limit": "None or a number: tested by itself",
+    "tokens.main.part": "names a file of the corpus, tested by itself",
+    "tokens.continuation.part": "names a file of the corpus, tested by itself",
+    "tokens.continuation.corpus": "there is one corpus",
+    "tokens.continuation.tokenizer": "there is one tokenizer",
 }
 
 OTHER_VALUES: dict[str, Any] = {

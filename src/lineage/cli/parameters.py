@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from lineage.cli.display import flatten, short
 from lineage.cli.inventory import Found, read_json
+from lineage.config.acquisition import Acquisition
 from lineage.config.corpus import Corpus
 from lineage.config.documents import Documents
 from lineage.config.exposures import Exposures
+from lineage.config.facts import Facts
+from lineage.config.forecast import Forecast
 from lineage.config.imported import ImportModel
+from lineage.config.injection import Inject, Injections
+from lineage.config.knowledge import Knowledge
 from lineage.config.pretrain import Pretrain
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
@@ -28,6 +33,12 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "import_model": ImportModel,
     "exposures": Exposures,
     "score_language": LanguageScore,
+    "facts": Facts,
+    "injections": Injections,
+    "inject": Inject,
+    "acquisition": Acquisition,
+    "forecast": Forecast,
+    "knowledge": Knowledge,
 }
 """Config of each stage, without the stage's module (it may import torch). A test compares them with the signatures."""
 
@@ -69,15 +80,10 @@ def changed_parameters(stage: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def _defaults(config: type[BaseModel], spec: dict[str, Any]) -> dict[str, Any]:
     """Default of every key that has one, nested sections included, as JSON values."""
-    if issubclass(config, Documents):
-        return _defaults(_reading(spec), spec)
+    if issubclass(config, RootModel):
+        return _defaults(type(config.model_validate(spec).root), spec)
     optional = {name for name, one in config.model_fields.items() if not one.is_required()}
     return json.loads(config.model_construct().model_dump_json(include=optional))
-
-
-def _reading(spec: dict[str, Any]) -> type[BaseModel]:
-    """The reader's config that a spec of `documents` was made from."""
-    return type(Documents.model_validate(spec).root)
 
 
 def parameters_in_words(changed: dict[str, Any]) -> str:

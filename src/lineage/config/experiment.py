@@ -4,11 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from lineage.config.acquisition import Acquisition
 from lineage.config.base import Frozen
 from lineage.config.corpus import Corpus
 from lineage.config.documents import DocumentReading
 from lineage.config.execution import Execution
+from lineage.config.facts import FactReading
+from lineage.config.forecast import Forecast
 from lineage.config.imported import ImportModel
+from lineage.config.injection import InjectionNull, Run
+from lineage.config.knowledge import KnowledgeComparisons
 from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN, did_you_mean, listed
 from lineage.config.pretrain import PretrainRun
 from lineage.config.score import LanguageScore
@@ -125,6 +130,44 @@ class ScoresEntry(LanguageScore):
     """Models that are scored; None: every model and checkpoint."""
 
 
+class RunEntry(Run):
+    """A checkpoint that goes on with pretraining while facts are injected and probed."""
+
+    start: ModelReference
+    """Checkpoint that goes on."""
+    tokens: Name
+    """Token stream of the background, which no model should have read before (`part: continuation`)."""
+    facts: Name
+    """Facts that are injected."""
+
+
+class ForecastEntry(Forecast):
+    """Predictions that are made before anything that they predict is measured."""
+
+    calibration: Name
+    """Run with the arms `once` and `never` only, whose facts no other run injects: it gives the kernel."""
+
+
+class KnowledgeEntry(Frozen):
+    """Study 1: how facts are acquired and forgotten during pretraining."""
+
+    runs: Annotated[dict[Name, RunEntry], Field(min_length=1)]
+    """Runs by name; `<run>_twin` is the twin of each."""
+    compare: KnowledgeComparisons
+    """Which run plays which part in which claim."""
+    acquisition: Acquisition = Acquisition()
+    """How gains and forgetting are estimated, in every run."""
+    forecast: ForecastEntry | None = None
+    """What is predicted beforehand; None: nothing, and the claims about forecasts are not testable."""
+    null: InjectionNull = "none"
+    """A null world of all runs: nothing is injected, depths of probes dealt anew, or no paraphrases."""
+    design: Name = "default"
+    """Name of what all slices share that are judged together: models, runs, steps."""
+    slices: str | None = None
+    """Folder of the `statistics.csv` of other seeds and null worlds, which the ledger reads beside this one's, relative
+    to the folder in which snakemake runs; None: this one alone."""
+
+
 class Experiment(Frozen):
     """One experiment: what `snakemake` builds under `results/<experiment>/`."""
 
@@ -133,6 +176,8 @@ class Experiment(Frozen):
     data_root: str | None = None
     """Folder that relative paths of data start from; None: the folder in which snakemake runs. Not tracked: moving
     the data makes nothing stale."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """One seed for all: of the world, of every training run, of the deal of facts to arms; None: each section's own."""
     track_code: bool = True
     """Rerun what an edit of `src/lineage` touches; false tracks configs and inputs only."""
     execution: Execution = Execution()
@@ -149,10 +194,14 @@ class Experiment(Frozen):
     """Tokenizers, trained or taken over."""
     tokens: dict[Name, TokensEntry] = {}
     """Token streams for training."""
+    facts: dict[Name, FactReading] = {}
+    """Facts to inject, each a passage, paraphrases and probes."""
     models: dict[Name, ModelEntry] = {}
     """The lineage: models by name, each with its stage and parents."""
     scores: ScoresEntry | None = None
     """First scores; None measures nothing."""
+    knowledge: KnowledgeEntry | None = None
+    """Study 1: facts injected, acquired and forgotten; None leaves it out."""
 
     @field_validator("pathvars")
     @classmethod

@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from lineage.config.experiment import Experiment
+from lineage.config.experiment import Experiment, PretrainEntry
+from lineage.config.facts import WorldFacts
 from lineage.config.messages import explain, sentence
 from lineage.config.references import check_references
 from lineage.errors import UserError
 
-NAMED_SECTIONS = ("documents", "corpora", "tokenizers", "tokens", "models")
+NAMED_SECTIONS = ("documents", "corpora", "tokenizers", "tokens", "facts", "models", "knowledge.runs")
 """Sections that map names to entries; an overlay removes an entry by setting it to null."""
 
 
@@ -64,20 +65,54 @@ def validate(raw: dict[str, Any], files: Sequence[Path] = ()) -> Experiment:
     Raises:
         UserError: lists every mistake with file, key, value and what is allowed.
     """
-    kept = {
-        key: {name: entry for name, entry in value.items() if entry is not None}
-        if key in NAMED_SECTIONS and isinstance(value, dict)
-        else value
-        for key, value in raw.items()
-    }
     try:
-        experiment = Experiment.model_validate(kept)
+        experiment = Experiment.model_validate(_without_removed(raw))
     except ValidationError as error:
         raise UserError(_report(explain(error, Experiment), files)) from None
     mistakes = check_references(experiment)
     if mistakes:
         raise UserError(_report(mistakes, files))
-    return experiment
+    return seeded(experiment)
+
+
+def _without_removed(node: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """The mapping without the entries of named sections that are null."""
+    kept: dict[str, Any] = {}
+    for key, value in node.items():
+        if value is None and path in NAMED_SECTIONS:
+            continue
+        place = f"{path}.{key}" if path else key
+        above = any(section == place or section.startswith(f"{place}.") for section in NAMED_SECTIONS)
+        kept[key] = _without_removed(value, place) if above and isinstance(value, dict) else value
+    return kept
+
+
+def seeded(experiment: Experiment) -> Experiment:
+    """The experiment with its one seed in every section that has a world, a training run or a deal of facts.
+
+    Seeds of bootstraps, tokenizers and held-out splits stay: they are no part of what is repeated.
+    """
+    seed = experiment.seed
+    if seed is None:
+        return experiment
+
+    def trained(entry: Any) -> Any:
+        return entry.model_copy(update={"optimization": entry.optimization.model_copy(update={"seed": seed})})
+
+    models = {name: trained(one) if isinstance(one, PretrainEntry) else one for name, one in experiment.models.items()}
+    facts = {
+        name: one.model_copy(update={"seed": seed}) if isinstance(one, WorldFacts) else one
+        for name, one in experiment.facts.items()
+    }
+    changes: dict[str, Any] = {"models": models, "facts": facts}
+    if experiment.world is not None:
+        changes["world"] = experiment.world.model_copy(update={"seed": seed})
+    if experiment.knowledge is not None:
+        runs = {
+            name: trained(run).model_copy(update={"rotation": seed}) for name, run in experiment.knowledge.runs.items()
+        }
+        changes["knowledge"] = experiment.knowledge.model_copy(update={"runs": runs})
+    return experiment.model_copy(update=changes)
 
 
 def _report(mistakes: list[tuple[str, str]], files: Sequence[Path]) -> str:

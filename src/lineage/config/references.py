@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lineage.config.experiment import WORLD, Experiment, ModelEntry, PretrainEntry
+from lineage.config.experiment import WORLD, Experiment, ImportEntry, KnowledgeEntry, ModelEntry, PretrainEntry
 from lineage.config.messages import did_you_mean, listed
 
+TWIN = "_twin"
+"""Ending of the name of a run's twin."""
 Mistake = tuple[str, str]
 """Path of the key, message."""
 
@@ -16,7 +18,7 @@ def check_references(experiment: Experiment) -> list[Mistake]:
 
     A message that starts with a verb continues its path; any other stands behind a colon.
     """
-    mistakes = [*_data_references(experiment), *_model_references(experiment)]
+    mistakes = [*_data_references(experiment), *_model_references(experiment), *_study_references(experiment)]
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:
@@ -40,6 +42,63 @@ def _unknown(path: str, value: str, kind: str, section: str, known: Iterable[str
     known = list(known)
     others = [name for name in known if not path.startswith(f"{section}.{name}.")]
     return path, f"is '{value}', which is no {kind}.{did_you_mean(value, others)}\n  {section}: {listed(known)}"
+
+
+def _study_references(experiment: Experiment) -> Iterator[Mistake]:
+    """What the runs of the knowledge study name, and whether they can go on from it."""
+    for name, facts in experiment.facts.items():
+        if facts.source == "world" and experiment.world is None:
+            yield f"facts.{name}.source", "is 'world', but the experiment has no world: give `world` or another source"
+        elif facts.source == "fictional_knowledge" and facts.path is None and facts.name is None:
+            yield f"facts.{name}", "says nowhere what to read: give `path` or `name` (a hub id with `revision`)"
+    runs = experiment.knowledge.runs if experiment.knowledge else {}
+    for name, run in runs.items():
+        path = f"knowledge.runs.{name}"
+        if run.tokens not in experiment.tokens:
+            yield _unknown(f"{path}.tokens", run.tokens, "token stream", "tokens", experiment.tokens)
+        if run.facts not in experiment.facts:
+            yield _unknown(f"{path}.facts", run.facts, "set of facts", "facts", experiment.facts)
+        yield from _model_reference(experiment, f"{path}.start", run.start)
+        if name.endswith(TWIN) and name.removesuffix(TWIN) in runs:
+            yield path, f"has the name of the twin of '{name.removesuffix(TWIN)}': choose another"
+        start = experiment.models.get(run.start.partition("@")[0])
+        if isinstance(start, ImportEntry) and run.moments == "kept":
+            yield f"{path}.moments", f"is 'kept', but '{run.start}' is imported and has none: set `moments: new`"
+    if experiment.knowledge is not None:
+        yield from _comparison_references(experiment, experiment.knowledge)
+
+
+def _comparison_references(experiment: Experiment, study: KnowledgeEntry) -> Iterator[Mistake]:
+    """What the claims compare must be runs and scored models; the forecast must not see what it predicts."""
+    compared = study.compare
+    for name in compared.runs:
+        if name not in study.runs:
+            yield _unknown("knowledge.compare", name, "run", "knowledge.runs", study.runs)
+    for reference in compared.models:
+        path = "knowledge.compare.long_tail" if reference == compared.long_tail else "knowledge.compare.deduplication"
+        mistakes = list(_model_reference(experiment, path, reference))
+        yield from mistakes
+        scores = experiment.scores
+        if not mistakes and (scores is None or (scores.models is not None and reference not in scores.models)):
+            yield path, f"is '{reference}', which is not scored: name it in `scores.models`"
+    if study.forecast is None:
+        return
+    calibration = study.forecast.calibration
+    if calibration not in study.runs:
+        yield _unknown("knowledge.forecast.calibration", calibration, "run", "knowledge.runs", study.runs)
+    elif calibration in compared.runs:
+        yield (
+            "knowledge.forecast.calibration",
+            f"is '{calibration}', which `compare` names too: calibrate on another run",
+        )
+    else:
+        facts = study.runs[calibration].facts
+        sharing = [name for name, run in study.runs.items() if name != calibration and run.facts == facts]
+        if sharing:
+            message = (
+                f"is '{facts}', which '{sharing[0]}' injects too: give it facts of its own (`skip` of their source)"
+            )
+            yield f"knowledge.runs.{calibration}.facts", message
 
 
 def _data_references(experiment: Experiment) -> Iterator[Mistake]:
@@ -74,8 +133,8 @@ def _data_references(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def _held_out_parts_agree(experiment: Experiment) -> Iterator[Mistake]:
-    """Corpora that share documents must hold the same ones out, or one trains on what another is scored on."""
-    keys = ("seed", "held_out_share", "held_out_sources")
+    """Corpora that share documents must set the same ones aside, or one trains on what another is scored on."""
+    keys = ("seed", "held_out_share", "held_out_sources", "continuation_share", "continuation_sources")
     corpora = list(experiment.corpora.items())
     for position, (name, corpus) in enumerate(corpora):
         for earlier, other in corpora[:position]:
@@ -144,9 +203,12 @@ def _chains(experiment: Experiment, name: str) -> Iterator[tuple[str, list[str]]
 
 
 def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
-    """A run that goes on from another pretraining run must read tokens of the same tokenizer."""
-    for name, entry in experiment.models.items():
-        if not isinstance(entry, PretrainEntry) or entry.start is None:
+    """What goes on from a pretraining run must read tokens of the same tokenizer."""
+    runs = experiment.knowledge.runs if experiment.knowledge else {}
+    goes_on = {f"models.{name}": entry for name, entry in experiment.models.items()}
+    goes_on |= {f"knowledge.runs.{name}": run for name, run in runs.items()}
+    for path, entry in goes_on.items():
+        if isinstance(entry, ImportEntry) or entry.start is None:
             continue
         parent = entry.start.partition("@")[0]
         start = experiment.models[parent]
@@ -157,7 +219,7 @@ def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
                     f"is '{entry.tokens}' with the tokenizer '{mine}', but '{parent}' was trained with '{theirs}'."
                     f" Name a token stream of '{theirs}'\n  tokens: {listed(_streams(experiment, theirs))}"
                 )
-                yield f"models.{name}.tokens", message
+                yield f"{path}.tokens", message
 
 
 def _streams(experiment: Experiment, tokenizer: str) -> list[str]:
