@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -128,13 +129,13 @@ def test_a_table_without_a_column_is_refused_by_name(draw, column: str) -> None:
         draw(pa.table({"arm": ["once"]}))
 
 
-def test_trajectories_take_the_twin_where_there_is_one_and_say_so() -> None:
+def test_trajectories_take_the_best_signal_that_there_is_and_say_so() -> None:
     spec, _ = drawn("trajectories")
     table = building.curves(every=5)
     for estimator, chart in {
-        "twin": knowledge.trajectories(table, SCHEDULES),
+        "twin": knowledge.trajectories(table, SCHEDULES, estimators=["twin"]),
         "raw": knowledge.trajectories(building.curves(estimators=["raw"], every=5), SCHEDULES),
-        "gain": knowledge.trajectories(table, SCHEDULES, estimators=["gain"]),
+        "gain": knowledge.trajectories(table, SCHEDULES),
     }.items():
         panel = panels(specification(chart))[1]
         assert title(panel) == "duplicate"
@@ -144,7 +145,7 @@ def test_trajectories_take_the_twin_where_there_is_one_and_say_so() -> None:
         shown = [row for row in layer_rows(panel, "line", y="mean") if row["depth"] == "semantic"]
         assert [float(row["mean"]) for row in shown] == pytest.approx(mine["mean"].to_pylist(), rel=1e-5)
         assert theme.words(estimator) in note(chart)
-    assert "minus the twin run" in spec["description"]
+    assert "minus twin and spill-over" in spec["description"]
     with pytest.raises(UserError, match="estimators: raw"):
         knowledge.trajectories(building.curves(estimators=["raw"], every=50), SCHEDULES, estimators=["twin"])
 
@@ -160,11 +161,13 @@ def test_trajectories_mark_the_encounters_of_each_arm() -> None:
 def test_the_placebo_band_reaches_over_the_bounds_of_all_depths() -> None:
     table = building.curves(every=5)
     never = table.filter((pc.field("arm") == "never") & (pc.field("estimator") == "twin") & (pc.field("time") == 100))
-    for panel in panels(drawn("trajectories")[0]):
-        band = [row for row in layer_rows(panel, "area", y="low") if row["depth"] == "never injected"]
-        (at,) = [row for row in band if row["time"] == "100"]
-        assert float(at["low"]) == pytest.approx(min(never["low"].to_pylist()), rel=1e-5)
-        assert float(at["high"]) == pytest.approx(max(never["high"].to_pylist()), rel=1e-5)
+    low, mean, high = (np.asarray(never[name].to_pylist()) for name in ("low", "mean", "high"))
+    for estimator, bounds in {"twin": (low, high), "gain": (low - mean, high - mean)}.items():
+        for panel in panels(specification(knowledge.trajectories(table, SCHEDULES, estimators=[estimator]))):
+            band = [row for row in layer_rows(panel, "area", y="low") if row["depth"] == "never injected"]
+            (at,) = [row for row in band if row["time"] == "100"]
+            assert float(at["low"]) == pytest.approx(bounds[0].min(), rel=1e-4)
+            assert float(at["high"]) == pytest.approx(bounds[1].max(), rel=1e-4)
 
 
 def test_a_run_without_twin_placebo_and_once() -> None:

@@ -39,18 +39,23 @@ except UserError as error:
 PLAN = make_plan(EXPERIMENT)
 
 
+REMEDIES = {
+    "source": "Set `data_root` to the folder that relative paths start from, or give an absolute path.",
+    "slices": "Set `knowledge.slices` to a folder of kept statistics, or to null to judge this experiment alone.",
+}
+
+
 def missing_data():
-    """A line for each artifact whose external files are not where the config says."""
+    """A message for each artifact whose external files are not where the config says."""
     for folder, job in PLAN.items():
-        for path in job.external.values():
+        for role, path in job.external.items():
             if not path.exists():
                 entry = ".".join(Path(folder.removeprefix("data/")).parts)
-                yield f"{entry}: reads {path}: no such file or folder."
+                yield f"{entry}: reads {path}: no such file or folder.\n  {REMEDIES[role]}"
 
 
 if MISSING := list(missing_data()):
-    remedy = "Set `data_root` to the folder that relative paths start from, or give an absolute path."
-    stop("\n".join([*MISSING, f"  {remedy}"]))
+    stop("\n".join(MISSING))
 
 
 def manifests(*sections):

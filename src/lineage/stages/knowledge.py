@@ -85,6 +85,7 @@ def charts(study: Study) -> dict[str, Chart]:
     encounters = {name: one["times"] for name, one in schedules.items() if one["injected"]}
     found: dict[str, Chart] = {
         "trajectories": figures.trajectories(tables["curves"], encounters),
+        "trajectories_with_spill_over": figures.trajectories(tables["curves"], encounters, estimators=("twin", "raw")),
         "effectivity": figures.effectivity_bars(tables["effectivity"]),
         "effectivity_by_encounter": figures.effectivity_by_encounter(tables["effectivity"]),
         "retainability": figures.retainability(tables["retention"], tables["decay"]),

@@ -18,15 +18,17 @@ _NEVER = "never injected"
 _PLACEBO_OPACITY = 0.35
 _SIDE = 250
 _MOST_COLUMNS = 3
+_BOUNDS = ("low", "mean", "high")
 
 
 def trajectories(
-    curves: pa.Table, encounters: Mapping[str, Sequence[int]], *, estimators: Sequence[str] = ("twin", "raw")
+    curves: pa.Table, encounters: Mapping[str, Sequence[int]], *, estimators: Sequence[str] = ("gain", "twin", "raw")
 ) -> Chart:
     """One panel an arm: gain of each depth over the steps since the first encounter, beside facts never injected.
 
     `encounters`: the steps of each arm's encounters since its first. Of `estimators` the first that the injected arms
-    have is drawn. The grey band reaches from the lowest to the highest bound of the arm `never` over the depths.
+    have is drawn. The grey band reaches from the lowest to the highest bound of the arm `never` over the depths; for
+    `gain`, from which the mean of these facts is taken off, around that mean.
 
     Raises:
         UserError: a column is missing, or all estimators are.
@@ -38,7 +40,8 @@ def trajectories(
         return theme.nothing(title, "no arm of this run was injected, or no probe has a value.")
     first, last = min(row["time"] for row in drawn), max(row["time"] for row in drawn)
     never = where(every, arm=PLACEBO_ARM, estimator="twin" if estimator == "gain" else estimator)
-    placebo = _envelope([row for row in never if first <= row["time"] <= last])
+    shown = [row for row in never if first <= row["time"] <= last]
+    placebo = _envelope([_around_mean(row) for row in shown] if estimator == "gain" else shown)
     arms = in_order([row["arm"] for row in drawn], theme.ARM_COLOURS)
     depths = in_order([row["depth"] for row in drawn], theme.DEPTH_COLOURS)
     entries = [*depths, _NEVER] if placebo else depths
@@ -66,11 +69,18 @@ def trajectories(
     )
 
 
+def _around_mean(row: Row) -> Row:
+    """Bounds of facts never injected as what is left of them when their mean is taken off."""
+    return {key: None if value is None else value - row["mean"] for key, value in row.items() if key in _BOUNDS} | {
+        "time": row["time"]
+    }
+
+
 def _envelope(never: list[Row]) -> list[Row]:
     """Lowest and highest bound over the depths at each time."""
     bounds: dict[int, list[float]] = {}
     for row in never:
-        there = [row[key] for key in ("low", "mean", "high") if row[key] is not None]
+        there = [row[key] for key in _BOUNDS if row[key] is not None]
         bounds.setdefault(row["time"], []).extend(there)
     return [
         {"time": time, "low": min(values), "high": max(values), "depth": _NEVER}
@@ -123,7 +133,7 @@ def _notes(estimator: str, arms: list[str], *, has_placebo: bool, has_encounters
     if not has_placebo:
         notes.append("This run has no facts that were never injected, so no placebo band.")
     elif estimator == "gain":
-        notes.append("Grey: facts never injected, minus the twin run: the spill-over that was taken off.")
+        notes.append("Grey: facts never injected, around their mean, which the curves are less (all depths' 95 %).")
     else:
         notes.append("Grey: facts never injected, through the same arithmetic (all depths' 95 % intervals).")
     absent = [arm for arm in theme.ARM_COLOURS if arm not in [*arms, PLACEBO_ARM]]
