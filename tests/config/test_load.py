@@ -160,3 +160,11 @@ def test_no_file(tmp_path: Path) -> None:
 def test_an_empty_file_is_an_empty_overlay(write) -> None:
     files = [write("config.yaml", DEFAULT), write("top.yaml", "# nothing yet\n")]
     assert load_experiment(files) == load_experiment(files[:1])
+
+
+def test_the_key_null_needs_no_quotes(write) -> None:
+    """YAML reads a bare `null:` as no key; the null world of a study is asked for by that name."""
+    experiment = load_experiment([write("config.yaml", DEFAULT), write("top.yaml", "world:\n  null: one_sense\n")])
+    assert experiment.world is not None and experiment.world.null == "one_sense"
+    told = message([write("config.yaml", DEFAULT), write("top.yaml", "world: {null: no_sense}\n")])
+    assert told.startswith("top.yaml: world.null is 'no_sense'")

@@ -47,7 +47,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not valid YAML: {error}\n  Check indentation, colons and quotes there.") from error
     if not isinstance(content, dict | None):
         raise UserError(f"{path}: must hold a mapping of keys to values, not a {type(content).__name__}.")
-    return content or {}
+    return named_null(content or {})
 
 
 def overlay(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -66,13 +66,20 @@ def validate(raw: dict[str, Any], files: Sequence[Path] = ()) -> Experiment:
         UserError: lists every mistake with file, key, value and what is allowed.
     """
     try:
-        experiment = Experiment.model_validate(_without_removed(raw))
+        experiment = Experiment.model_validate(_without_removed(named_null(raw)))
     except ValidationError as error:
         raise UserError(_report(explain(error, Experiment), files)) from None
     mistakes = check_references(experiment)
     if mistakes:
         raise UserError(_report(mistakes, files))
     return seeded(experiment)
+
+
+def named_null(node: Any) -> Any:
+    """The key `null` by its name, at every level: YAML reads it as no key at all unless it is quoted."""
+    if isinstance(node, dict):
+        return {"null" if key is None else key: named_null(value) for key, value in node.items()}
+    return [named_null(one) for one in node] if isinstance(node, list) else node
 
 
 def _without_removed(node: dict[str, Any], path: str = "") -> dict[str, Any]:
