@@ -106,9 +106,7 @@ def charts(study: Study) -> dict[str, Chart]:
     if compared.intervals:
         found["threshold"] = figures.threshold_sweep(joined.sweep(study), expected=joined.expected_thresholds(study))
     if compared.models:
-        found["long_tail"] = figures.long_tail(
-            joined.long_tail(study), y_title="share of facts recalled, or probability of the target"
-        )
+        found["long_tail"] = figures.long_tail(joined.long_tail(study), y_title=LONG_TAIL_TITLE)
     if study.forecast is not None:
         found["forecasts"] = figures.forecast_against_outcome(joined.forecasts(study), units=FORECAST_UNITS)
     return found
