@@ -5,8 +5,10 @@ The Snakefile and the command line read the same plan, so what `lineage why` exp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from lineage.config.pretrain import Pretrain
 from lineage.config.references import TWIN, artifact_names, model_step
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokens
-from lineage.freshness import canonical
+from lineage.freshness import canonical, job_fingerprint
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,19 @@ def model_folder(experiment: Experiment, reference: str) -> str:
 
 
 def _jobs(experiment: Experiment) -> Iterator[Job]:
+    yield from _measuring_jobs(experiment)
+    if experiment.knowledge is not None:
+        yield _claims_job(experiment, experiment.knowledge)
+
+
+def _measuring_jobs(experiment: Experiment) -> Iterator[Job]:
+    """All jobs but those that conclude from what was measured."""
     if experiment.world is not None:
         yield Job("world", "data/world", canonical(experiment.world))
     yield from _data_jobs(experiment)
     yield from _model_jobs(experiment)
     yield from _score_jobs(experiment)
-    yield from _knowledge_jobs(experiment)
+    yield from _study_jobs(experiment)
 
 
 def _data_jobs(experiment: Experiment) -> Iterator[Job]:
@@ -175,7 +184,7 @@ def _score_jobs(experiment: Experiment) -> Iterator[Job]:
         yield Job("score_language", f"scores/{artifact}/language", stage_spec(LanguageScore, scores), inputs)
 
 
-def _knowledge_jobs(experiment: Experiment) -> Iterator[Job]:
+def _study_jobs(experiment: Experiment) -> Iterator[Job]:
     study = experiment.knowledge
     if study is None:
         return
@@ -184,14 +193,14 @@ def _knowledge_jobs(experiment: Experiment) -> Iterator[Job]:
     forecast = _forecast_job(experiment, study)
     if forecast is not None:
         yield forecast
-    yield _claims_job(experiment, study, forecast)
 
 
 def _run_jobs(experiment: Experiment, study: KnowledgeEntry, name: str, run: RunEntry) -> Iterator[Job]:
     """The plan of a run, the run and its twin, and what they show."""
     tokenizer = [f"tokenizers/{experiment.tokens[run.tokens].tokenizer}"]
     plan = {"facts": [f"data/facts/{run.facts}"], "tokenizer": tokenizer}
-    planned = stage_spec(Injections, run, null=study.null, decoys=run.twin == "decoys")
+    injected, twin_injected = _injected(study, run)
+    planned = stage_spec(Injections, run, null=study.null, decoys="decoys" in (injected, twin_injected))
     yield Job("injections", f"injections/{name}", planned, plan)
     inputs = {
         "tokens": [f"data/tokens/{run.tokens}"],
@@ -201,13 +210,23 @@ def _run_jobs(experiment: Experiment, study: KnowledgeEntry, name: str, run: Run
     }
     measured = {"injections": [f"injections/{name}"], "trajectory": [f"trajectories/{name}"]}
     fixed = {"probed": True, "probe_batch_tokens": run.probing.batch_tokens}
-    yield Job("inject", f"trajectories/{name}", stage_spec(Inject, run, injected="facts", **fixed), inputs)
+    yield Job("inject", f"trajectories/{name}", stage_spec(Inject, run, injected=injected, **fixed), inputs)
     if run.twin is not None:
         twin = f"trajectories/{name}{TWIN}"
         measured["twin"] = [twin]
-        injected = "decoys" if run.twin == "decoys" else "nothing"
-        yield Job("inject", twin, stage_spec(Inject, run, injected=injected, **fixed), inputs)
+        yield Job("inject", twin, stage_spec(Inject, run, injected=twin_injected, **fixed), inputs)
     yield Job("acquisition", f"acquisition/{name}", canonical(study.acquisition), measured)
+
+
+def _injected(study: KnowledgeEntry, run: RunEntry) -> tuple[str, str]:
+    """What a run and its twin read in the rows of the facts.
+
+    Without injection the run reads the decoys, against a twin that reads the background there: texts as strange as the
+    facts' are injected, but none of a fact that is asked for.
+    """
+    if study.null == "no_injection":
+        return "decoys", "nothing"
+    return "facts", "decoys" if run.twin == "decoys" else "nothing"
 
 
 def _forecast_job(experiment: Experiment, study: KnowledgeEntry) -> Job | None:
@@ -217,6 +236,7 @@ def _forecast_job(experiment: Experiment, study: KnowledgeEntry) -> Job | None:
     calibration = study.forecast.calibration
     inputs = {
         "calibration": [f"acquisition/{calibration}"],
+        "plan": [f"injections/{calibration}"],
         "injections": [f"injections/{name}" for name in study.runs if name != calibration],
     }
     models = [model_folder(experiment, one) for one in study.compare.models]
@@ -226,7 +246,7 @@ def _forecast_job(experiment: Experiment, study: KnowledgeEntry) -> Job | None:
     return Job("forecast", f"forecasts/{calibration}", stage_spec(Forecast, study.forecast), inputs)
 
 
-def _claims_job(experiment: Experiment, study: KnowledgeEntry, forecast: Job | None) -> Job:
+def _claims_job(experiment: Experiment, study: KnowledgeEntry) -> Job:
     """All rows of the claims in this slice, judged with all slices that ran."""
     compared = study.compare
     runs = list(study.runs)
@@ -235,21 +255,55 @@ def _claims_job(experiment: Experiment, study: KnowledgeEntry, forecast: Job | N
         "injections": [f"injections/{name}" for name in runs],
         "scores": [_scores_folder(experiment, one) for one in compared.models],
     }
-    if forecast is not None:
-        inputs["forecast"] = [forecast.folder]
+    if study.forecast is not None:
+        inputs["forecast"] = [f"forecasts/{study.forecast.calibration}"]
     if experiment.world is not None:
         inputs["world"] = ["data/world"]
-    spec = compared.model_dump(mode="json") | {
-        "null": _null_of(experiment, study),
-        "design": study.design,
-        "seed": experiment.seed or 0,
-        "data": "generated" if {experiment.facts[run.facts].source for run in study.runs.values()} == {"world"}
-        else "real data",
-    }  # fmt: skip
-    for key, model in _compared_models(experiment, compared).items():
-        spec[key] = model
+    spec = compared.model_dump(mode="json") | _compared_models(experiment, compared)
+    sources = {experiment.facts[run.facts].source for run in study.runs.values()}
+    spec["data"] = "generated" if sources == {"world"} else "real data"
+    spec["design_digest"] = design_digest(experiment, spec, inputs)
+    spec |= {"null": _null_of(experiment, study), "design": study.design, "seed": experiment.seed or 0}
     external = {"slices": Path(study.slices).expanduser()} if study.slices else {}
     return Job("knowledge", "analysis/knowledge", canonical(Knowledge.model_validate(spec)), inputs, external)
+
+
+def design_digest(experiment: Experiment, compared: Mapping[str, Any], inputs: Mapping[str, list[str]]) -> str:
+    """What slices share that are judged together, in 16 hex digits: the specs of all that the claims are made from.
+
+    Taken out is what slices may differ in, seeds and null worlds, and what an artifact is called, up to the runs and
+    models that the comparisons name. Code and external files count by neither name nor content.
+    """
+    plan = {job.folder: job for job in _measuring_jobs(_full_world(experiment))}
+
+    @cache
+    def digest(folder: str) -> str:
+        job = plan[folder]
+        parents: dict[str, str | list[str]] = {
+            role: [digest(parent) for parent in parents] for role, parents in job.inputs.items()
+        }
+        return job_fingerprint({"stage": job.stage, "spec": _unseeded(json.loads(job.spec))}, {}, parents)
+
+    return job_fingerprint(dict(compared), {}, {one: digest(one) for folders in inputs.values() for one in folders})
+
+
+def _full_world(experiment: Experiment) -> Experiment:
+    """The experiment without its null world, if it is one."""
+    world, study = (
+        section and section.model_copy(update={"null": "none"}) for section in (experiment.world, experiment.knowledge)
+    )
+    return experiment.model_copy(update={"world": world, "knowledge": study})
+
+
+def _unseeded(node: Any) -> Any:
+    """A spec without its seeds, at every level; a mapping under such a name is an entry that is called so."""
+    if isinstance(node, dict):
+        return {key: _unseeded(one) for key, one in node.items() if isinstance(one, dict) or not _is_seed(key)}
+    return [_unseeded(one) for one in node] if isinstance(node, list) else node
+
+
+def _is_seed(key: str) -> bool:
+    return key in ("seed", "rotation") or key.endswith("_seed")
 
 
 def _null_of(experiment: Experiment, study: KnowledgeEntry) -> str:

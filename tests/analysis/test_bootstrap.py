@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.analysis.bootstrap import Estimate, interval, resample, t_quantile, weighted_mean
+from lineage.analysis.bootstrap import Estimate, interval, resample, weighted_mean
 from lineage.analysis.counterfactual import Signal
 from lineage.analysis.split_half import GroupCurves, split_half
 from lineage.analysis.summary import paper_figures
@@ -110,10 +110,12 @@ def test_intervals_are_taken_element_by_element(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("freedom", "expected"), [(2, 4.303), (4, 2.776), (11, 2.201), (29, 2.045), (119, 1.980), (10**9, 1.960)]
+    ("clusters", "quantile"), [(2, 12.706), (3, 4.303), (5, 2.776), (12, 2.201), (30, 2.045), (120, 1.980)]
 )
-def test_quantiles_of_students_t(freedom: int, expected: float) -> None:
-    assert t_quantile(freedom) == pytest.approx(expected, rel=0.01)
+def test_few_facts_stretch_the_interval_by_students_t(clusters: int, quantile: float) -> None:
+    """t(n - 1) / 1.960 * sqrt(n / (n - 1)) times the quantile of the draws, .95 here; t from a printed table."""
+    _, high = interval(np.asarray(0.0), np.linspace(-1, 1, 1001), clusters=clusters)
+    assert high == pytest.approx(0.95 * quantile / 1.95996 * np.sqrt(clusters / (clusters - 1)), rel=1e-3)
 
 
 def test_shares_end_at_their_limits() -> None:

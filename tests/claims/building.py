@@ -17,6 +17,8 @@ from lineage.claims.statistics import Expectation, above
 from lineage.config.knowledge import KnowledgeComparisons
 from lineage.stages.forecast import FORECAST_SCHEMA
 
+DIGEST = "0123456789abcdef"
+"""Of the design `study`."""
 DEPTHS = ("memorization", "semantic", "compositional", "all")
 ESTIMATORS = ("split_half", "paper_iqr_1.5")
 RESAMPLES = 200
@@ -68,6 +70,7 @@ def statistic(
         "seed": seed,
         "data": "generated",
         "design": "study",
+        "design_digest": DIGEST,
     }
     return Statistic(**(fields | changes))
 
@@ -226,6 +229,8 @@ def metrics(arms: Mapping[str, Arm], *, batch_tokens: int = 1024) -> dict[str, A
     }
     never = {"interval": 30, "encounters": 2, "times": [0, 30], "facts": 12, "probes": 60, "injected": False}
     return {
+        "signal": "gain",
+        "log_probability_before": {arm: dict.fromkeys(DEPTHS, -6.0) for arm in (*arms, "never")},
         "plan": {"batch_tokens": batch_tokens},
         "schedules": schedules | {"never": never},
         "twin_exact": 0.0,
@@ -234,10 +239,12 @@ def metrics(arms: Mapping[str, Arm], *, batch_tokens: int = 1024) -> dict[str, A
     }
 
 
-def plan(*, mode: str = "fixed_dose", rate: float = 1e-3, schedule: str = "constant") -> dict[str, Any]:
+def plan(
+    *, mode: str = "fixed_dose", dose: float = 0.125, rate: float = 1e-3, schedule: str = "constant"
+) -> dict[str, Any]:
     """Spec of a run's injections, as far as the claims read it."""
     optimization = {"peak_learning_rate": rate, "schedule": schedule, "betas": [0.9, 0.95]}
-    return {"optimization": optimization, "placement": {"mode": mode}}
+    return {"optimization": optimization, "placement": {"mode": mode, "dose": dose, "token_share": 0.16}}
 
 
 def run(name: str, arms: Mapping[str, Arm], *, batch_tokens: int = 1024, first: int = 60, **settings: Any) -> Run:
@@ -273,7 +280,7 @@ def recall(name: str, *, slope: float = 0.8, seed: int = 0, lift: float = 0.0) -
 
 def forecast_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """A forecast from rows that may leave columns out."""
-    empty = {"run": "", "arm": "", "depth": "", "quantity": "", "at": 0.0}
+    empty = {"signal": "gain", "run": "", "arm": "", "depth": "", "quantity": "", "at": 0.0}
     naives = {"naive_no_forgetting": None, "naive_last_only": None}
     return pa.Table.from_pylist([empty | naives | dict(one) for one in rows], schema=FORECAST_SCHEMA)
 

@@ -8,92 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from lineage.analysis.superposition import accumulated_gain
+from lineage.claims.claim import NotMeasured
 from lineage.claims.knowledge import CLAIMS
 from lineage.claims.knowledge.k8 import spearman
-from lineage.claims.knowledge.study import Run, Study
 from lineage.claims.knowledge.tables import forecasts, long_tail, sweep
-from lineage.claims.ledger import LedgerRow, make_ledger
-from lineage.claims.slices import Slice, Statistic, measure
-from tests.claims.building import Arm, arms, forecast_table, recall, run, study, sweep_arms
-
-LATE = run("late", arms())
-ONLY = Slice("full", 0, "generated", "study")
-
-
-def with_metrics(one: Run, **changes: Any) -> Run:
-    return replace(one, metrics={**one.metrics, **changes})
-
-
-def changed(one: Run, table: str, edit: Any) -> Run:
-    """The run with every row of a table edited."""
-    rows = [edit(dict(row)) for row in one.tables[table].to_pylist()]
-    return replace(one, tables={**one.tables, table: pa.Table.from_pylist(rows, schema=one.tables[table].schema)})
-
-
-def full_forecast() -> pa.Table:
-    """Exact for the arms of `late`, off for the naive ones; recall too low by .05, naively by .3."""
-    rows: list[dict[str, Any]] = [
-        {"target": "kernel", "quantity": "tau_steps", "depth": "all", "value": 10 ** (1 / 0.6), "run": "calibration"}
-    ]
-    for arm in ("duplicate", "paraphrase"):
-        for row in LATE.select("curves", arm=arm, estimator="gain").to_pylist():
-            key = {"target": "gain", "run": "late", "arm": arm, "depth": row["depth"], "at": row["time"]}
-            wrong = {"naive_no_forgetting": row["mean"] + 1.0, "naive_last_only": row["mean"] - 0.5}
-            rows.append(key | {"quantity": "gain", "value": row["mean"] + 0.1} | wrong)
-    for name, lift in (("base@592", 0.0), ("dedup@592", 0.1)):
-        found = recall(name, lift=lift)
-        for level in (-1, 0, 1, 4, 16, 64):
-            chosen = found.level >= 0 if level < 0 else found.level == level
-            truth = float(found.probability[chosen].mean())
-            wrong = {"naive_no_forgetting": truth + 0.3 + lift, "naive_last_only": truth - 0.3 - lift}
-            key = {"target": "recall", "run": name, "depth": "semantic", "at": level}
-            rows.append(key | {"quantity": "probability", "value": truth - 0.05 + lift / 10} | wrong)
-    every = accumulated_gain(0.6, 10, 3)
-    key = {"target": "accumulation", "run": "sweep", "arm": "every_10", "depth": "all", "at": 3, "quantity": "share"}
-    rows.append(key | {"value": every, "naive_no_forgetting": 3.0, "naive_last_only": 0.4})
-    return forecast_table(rows)
-
-
-def full_study() -> Study:
-    """A slice in which every claim has its runs."""
-    early = run("early", arms(effect=1.05))
-    batches = {
-        f"batch_{size}": run(f"batch_{size}", arms(a_star=a), batch_tokens=size)
-        for size, a in ((1024, 0.34), (2048, 0.3), (4096, 0.26))
-    }
-    large = run("large", arms(effect=1.4))
-    runs = {"late": LATE, "early": early, "large": large, "sweep": run("sweep", sweep_arms()), **batches}
-    return study(
-        runs,
-        forecast=full_forecast(),
-        recalls={name: recall(name, lift=lift) for name, lift in (("base@592", 0.0), ("dedup@592", 0.1))},
-        stages=["early", "late"],
-        stages_own_rate=["early", "late"],
-        sizes=["late", "large"],
-        batches={"fixed_dose": list(batches)},
-        intervals="sweep",
-        long_tail="base@592",
-        deduplication={"deduplicated": "dedup@592", "duplicated": "base@592"},
-    )
-
-
-FULL = full_study()
-
-
-def measured(one: Study, claim: str, row: str) -> Statistic:
-    found = measure([next(each for each in CLAIMS if each.id == claim)], one, ONLY)
-    return next(each for each in found if each.row == row)
-
-
-def ledger_of(one: Study, num_seeds: int = 1) -> dict[str, LedgerRow]:
-    """Primary rows by claim; every seed measured the same."""
-    first = measure(CLAIMS, one, ONLY)
-    table = [replace(each, seed=seed) for seed in range(num_seeds) for each in first]
-    return {row.claim: row for row in make_ledger(CLAIMS, table).rows if row.primary}
+from lineage.claims.ledger import make_ledger
+from lineage.claims.slices import measure
+from tests.claims.building import Arm, arms, recall, run, study
+from tests.claims.full import FULL, LATE, ONLY, changed, ledger_of, measured, with_metrics
 
 
 def test_ids_are_those_of_the_ledger() -> None:
@@ -190,16 +115,23 @@ def test_k4_takes_the_best_rival_and_asks_the_simulation_first() -> None:
     assert (found.verdict, found.gate_value) == ("not testable here", 0.6)
 
 
-def test_k4s_null_is_the_simulation_by_other_laws() -> None:
-    assert ledger_of(FULL, 2)["K4"].null_result == "contradicted; 0 of 2 seeds falsely supported"
+def test_k4s_control_is_its_gate_and_no_null_of_its_own() -> None:
+    """Curves of other laws that look log-linear fail the gate; as a null they would count only where it fails."""
 
     def fooled(row: dict[str, Any]) -> dict[str, Any]:
         wrong = row["truth"] == "power" and row["chosen"] == "log_linear"
         return row | ({"share": 0.5} if wrong else {})
 
-    found = ledger_of(study({"late": changed(LATE, "identification", fooled)}), 2)["K4"]
-    assert found.null_result == "supported; 2 of 2 seeds falsely supported"
-    assert found.verdict == "undecided"
+    blurred = with_metrics(changed(LATE, "identification", fooled), identification={"once": {"all": 0.5}})
+    table = [replace(each, seed=seed) for seed in range(2) for each in measure(CLAIMS, study({"late": blurred}), ONLY)]
+    found = make_ledger(CLAIMS, table)
+    assert "K4" not in {case.claim for case in found.null_cases}
+    rows = {row.row: row for row in found.rows if row.claim == "K4"}
+    primary, beside = rows["log-linear against every rival"], rows["another law is true"]
+    assert primary.verdict == "not testable here"
+    assert primary.null_result.startswith("no null; its gate is the control: curves simulated by four laws")
+    assert (beside.effect, beside.gate, beside.gate_value) == (0.5, primary.gate, 0.5)
+    assert beside.verdict == "contradicted"
 
 
 def test_k5_needs_faster_decay_and_less_retained_at_equal_occurrences() -> None:
@@ -218,57 +150,6 @@ def test_k5_prints_table_2_beside_ours() -> None:
     one = next(claim for claim in CLAIMS if claim.id == "K5")
     assert one.row("paper a duplicate memorization").paper_figure == ".26 / .25 / .20 early / mid / late (Table 2)"
     assert measured(FULL, "K5", "paper a duplicate memorization").value == pytest.approx(0.3)
-
-
-def test_k6_reads_equal_lags_in_tokens() -> None:
-    """Lags of 10 to 300 steps in batches of 1,024 and 4,096 overlap from 40,960 to 307,200 tokens.
-
-    R is linear in log t here, so that interpolation is exact: with the mean a* of the arms,
-    R(t2) / R(t1) = (1 - a* log10 (307,200 / B)) / (1 - a* log10 (40,960 / B)).
-    """
-    found = measured(FULL, "K6", "kept, a fixed dose")
-    assert found.gate_value == pytest.approx(7.5)
-
-    def kept(batch: int, a_star: float) -> float:
-        mean = a_star * (1 + 0.9 + 1) / 3
-        return (1 - mean * math.log10(307200 / batch)) / (1 - mean * math.log10(40960 / batch))
-
-    expected = (kept(4096, 0.26) - kept(1024, 0.34)) / 2
-    assert found.value == pytest.approx(expected)
-    assert found.low is not None and found.high is not None and found.low < expected < found.high
-    assert measured(FULL, "K6", "a*, a fixed dose").value == pytest.approx(-0.04 * (1 + 0.9 + 1) / 3)
-
-
-def test_k6_needs_burn_in_three_sizes_and_the_mode_that_it_names() -> None:
-    def batches(**changes: Any) -> Study:
-        sizes = changes.pop("sizes", (1024, 2048, 4096))
-        made = {f"b{size}": run(f"b{size}", arms(), batch_tokens=size, **changes) for size in sizes}
-        return study({"late": LATE, **made}, batches={"fixed_dose": list(made)})
-
-    row = "kept, a fixed dose"
-    assert measured(batches(first=59), "K6", row).gate == "run b1024 injects before 60 steps of burn-in"
-    assert measured(batches(sizes=(1024, 4096)), "K6", row).gate == "fewer than 3 runs to compare"
-    assert measured(batches(mode="fixed_rows"), "K6", row).gate == (
-        "run b1024 places its injections by fixed_rows, not fixed_dose"
-    )
-    assert measured(batches(sizes=(4096, 2048, 1024)), "K6", row).gate == "batches do not rise: 4096, 2048, 1024 tokens"
-
-
-def test_k7_asks_the_longest_interval_and_holds_the_shortest_against_it() -> None:
-    longest = measured(FULL, "K7", "left at the longest interval")
-    assert longest.value == pytest.approx(0.0)
-    assert longest.gate_value == pytest.approx(100 / 10 ** (1 / 0.6))
-    shortest = measured(FULL, "K7", "left at the shortest interval")
-    assert shortest.value == pytest.approx(accumulated_gain(0.6, 10, 3))
-    assert (shortest.forecast, shortest.naive) == pytest.approx((accumulated_gain(0.6, 10, 3), 0.4))
-    assert measured(FULL, "K7", "threshold over tau").value == pytest.approx(100 / 10 ** (1 / 0.6))
-
-
-def test_k7_is_not_testable_when_the_sweep_does_not_reach_tau() -> None:
-    slow = study({"late": LATE, "sweep": run("sweep", sweep_arms(a_star=0.2))}, intervals="sweep")
-    found = ledger_of(slow)["K7"]
-    assert found.verdict == "not testable here"
-    assert found.gate_value == pytest.approx(100 / 10**5)
 
 
 def test_k8_reads_the_level_as_a_label() -> None:
@@ -304,17 +185,31 @@ def test_spearman_is_scipys() -> None:
     assert np.isnan(spearman(level, np.ones(60)))
 
 
-def test_k9_is_the_error_over_that_of_the_better_naive_forecast() -> None:
-    gains = measured(FULL, "K9", "gains of the arms")
-    assert gains.value == pytest.approx(0.1 / 0.5)
-    assert measured(FULL, "K9", "recall by exposure").value == pytest.approx(0.05 / 0.3)
-    assert ledger_of(FULL)["K9"].effect == pytest.approx(0.2)
+def test_runs_with_other_arms_are_not_compared() -> None:
+    fewer = {name: arm for name, arm in arms().items() if name != "paraphrase"}
+    mixed = replace(FULL, runs={**FULL.runs, "early": run("early", fewer)})
+    found = measured(mixed, "K3a", "effectivity late / early")
+    assert (found.value, found.gate) == (None, "runs early and late have different arms")
+    with pytest.raises(NotMeasured, match="different arms"):
+        mixed.series(["early", "late"])
 
 
-def test_k9_is_contradicted_when_a_naive_forecast_is_better() -> None:
-    rows = [row | {"value": row["value"] + 2.0} for row in full_forecast().to_pylist()]
-    worse = replace(FULL, forecast=forecast_table(rows))
-    assert ledger_of(worse, 3)["K9"].verdict == "contradicted"
+def test_k3_shows_the_headroom_of_both_ends() -> None:
+    full = {arm: {"all": -5.0} for arm in arms()}
+    late = replace(FULL, runs={**FULL.runs, "late": with_metrics(LATE, log_probability_before=full)})
+    assert measured(FULL, "K3a", "headroom late / early").value == pytest.approx(1.0)
+    assert measured(late, "K3a", "headroom late / early").value == pytest.approx(5 / 6)
+    assert measured(late, "K3c", "headroom large / small").value == pytest.approx(6 / 5)
+
+
+def test_k3_takes_no_ratio_of_what_may_be_nothing() -> None:
+    def weak(row: dict[str, Any]) -> dict[str, Any]:
+        return row | ({"low": 0.0} if row["name"] == "K1 effectivity" else {})
+
+    found = replace(FULL, runs={**FULL.runs, "early": changed(FULL.runs["early"], "contrasts", weak)})
+    rows = {row.claim: row for row in make_ledger(CLAIMS, measure(CLAIMS, found, ONLY)).rows if row.primary}
+    for claim in ("K3a", "K3b"):
+        assert (rows[claim].verdict, rows[claim].gate_value) == ("not testable here", 0.0)
 
 
 def test_figures_of_one_study_do_not_depend_on_the_order_of_calls() -> None:

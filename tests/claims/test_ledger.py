@@ -239,6 +239,17 @@ def test_slices_of_different_designs_are_never_mixed() -> None:
     assert primary([small, statistic(1.0)]).design == "default"
 
 
+def test_the_design_of_the_own_slice_is_judged_however_few_seeds_it_has() -> None:
+    """And of the other kind of data the one with most."""
+    own = statistic(-50.0, seed=5, design="mine")
+    real = [statistic(1.0, data="real data", design=name, seed=seed) for name, seed in (("r", 0), ("s", 0), ("s", 1))]
+    rows = make_ledger([claim()], [own, *seeds(HIGH), *real], own=own.slice).rows
+    assert [(one.data, one.design, one.seeds, one.verdict) for one in rows] == [
+        ("generated", "mine", "1 of 5", "one seed"),
+        ("real data", "s", "2 of 5", "supported"),
+    ]
+
+
 def test_forecast_outcome_and_errors_stand_beside_each_other() -> None:
     table = [replace(one, forecast=1.2, naive=2.0) for one in seeds([1.0, 1.1])]
     found = primary(table)

@@ -152,3 +152,19 @@ def test_what_references_mean() -> None:
     assert artifact_names("base", experiment.models["base"]) == ["base@40", "base@120", "base@296"]
     assert artifact_names("late", experiment.models["late"]) == ["late@7"]
     assert artifact_names("mine", experiment.models["mine"]) == ["mine"]
+
+
+def test_corpora_that_share_documents_must_find_the_same_duplicates() -> None:
+    """One that removes them and one that keeps them together hold out the same; one that parts them does not."""
+    kept = {"of": ["world"], "held_out_share": 0.05, "held_out_sources": ["world/background"], "near_duplicates": None}
+    validate(overlay(DEFAULT, {"corpora": {"kept": kept}}))
+    (told,) = mistakes(corpora={"kept": {**kept, "kept_together": None}})
+    assert told == (
+        "config: corpora.kept.kept_together is another search for duplicates than corpora.main.near_duplicates, and"
+        " both read 'world': of what one holds out the other would train on copies. Give both the same"
+    )
+    (told,) = mistakes(corpora={"other": {**kept, "near_duplicates": {"threshold": 0.7}}})
+    assert told.startswith("config: corpora.other.near_duplicates is another search for")
+    whole = {"held_out_share": 0, "held_out_sources": None}
+    unsplit = {"corpora": {"main": whole, "kept": {**kept, **whole, "kept_together": None}}}
+    validate(overlay(DEFAULT, unsplit))

@@ -1,12 +1,15 @@
 """Concatenation, deduplication and split."""
 
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from lineage.artifact import Artifact
-from lineage.config.corpus import Corpus
+from lineage.config.corpus import Corpus, NearDuplicates
+from lineage.data.deduplication import Cluster, jaccard, normalised, shingles
 from lineage.data.schema import Document
 from lineage.errors import UserError
 from lineage.stages.corpus import corpus, part_of
@@ -67,7 +70,7 @@ def test_held_out_sources_are_beginnings(sets: list[Artifact], tmp_path: Path) -
     made = build(corpus, tmp_path / "corpus", config, documents=sets)
     assert {one.source for one in table(made, "held_out.parquet")} == {"wiki"}
     config = Corpus(held_out_share=0.999, held_out_sources=("wiki/x",))
-    assert part_of(config, Document("a", "", "b", "wiki")) == "training"
+    assert part_of(config, Cluster("a", "wiki")) == "training"
 
 
 def test_limits(sets: list[Artifact], tmp_path: Path) -> None:
@@ -110,3 +113,114 @@ def test_nothing_held_out_or_nothing_to_train_on(tmp_path: Path) -> None:
         build(corpus, tmp_path / "corpus", Corpus(held_out_share=1e-6), documents=sets)
     with pytest.raises(UserError, match="no training document"):
         build(corpus, tmp_path / "corpus", Corpus(held_out_share=0.999999), documents=sets)
+
+
+KEPT: dict[str, Any] = {"exact_duplicates": False, "near_duplicates": None}
+SPLIT: dict[str, Any] = {"held_out_share": 0.2, "continuation_share": 0.4}
+PARTS = ("documents", "held_out", "continuation")
+
+
+def with_copies(number: int, source: str = "notes") -> list[Document]:
+    """A document of 30 words, one with another last word (27 of 29 word triples shared) and one in capitals."""
+    words = [f"n{number}x{k}" for k in range(30)]
+    texts = (" ".join(words), " ".join([*words[:-1], "end"]), " ".join(words).upper())
+    return [Document(f"{source}-{number}{ending}", "", text, source) for ending, text in zip("abc", texts, strict=True)]
+
+
+def parts(made: Artifact) -> dict[str, str]:
+    """{document: part}."""
+    return {one.id: part for part in PARTS for one in table(made, f"{part}.parquet")}
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> list[Artifact]:
+    """60 documents, then 60 near ones and 60 equal ones of them."""
+    groups = zip(*(with_copies(number) for number in range(60)), strict=True)
+    return [write_documents(tmp_path / "copied", chain.from_iterable(groups))]
+
+
+def test_the_split_parts_no_duplicates_that_are_kept(copied: list[Artifact], tmp_path: Path) -> None:
+    made = build(corpus, tmp_path / "kept", Corpus(**KEPT, **SPLIT), documents=copied)
+    found = parts(made)
+    assert len(found) == 180
+    for number in range(60):
+        assert len({found[f"notes-{number}{ending}"] for ending in "abc"}) == 1, number
+    assert len(set(found.values())) == 3
+    assert made.manifest.counts["kept_duplicates"] == 120
+    texts = [{one.id: shingles(normalised(one.text), 3) for one in table(made, f"{part}.parquet")} for part in PARTS]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not any(jaccard(a, b) >= 0.8 for a in texts[one].values() for b in texts[other].values())
+
+
+def test_a_corpus_with_duplicates_holds_out_what_the_one_without_does(copied: list[Artifact], tmp_path: Path) -> None:
+    kept = parts(build(corpus, tmp_path / "kept", Corpus(**KEPT, **SPLIT), documents=copied))
+    removed = parts(build(corpus, tmp_path / "removed", Corpus(**SPLIT), documents=copied))
+    assert len(removed) == 60
+    assert removed.items() <= kept.items()
+
+
+def test_exact_duplicates_stay_together_without_any_search_for_near_ones(
+    copied: list[Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise AssertionError("no signatures are needed")
+
+    monkeypatch.setattr("lineage.data.deduplication.Bands", fails)
+    exact_only = Corpus(**KEPT, **SPLIT, kept_together=None)
+    found = parts(build(corpus, tmp_path / "exact", exact_only, documents=copied))
+    assert all(found[f"notes-{number}a"] == found[f"notes-{number}c"] for number in range(60))
+    assert any(found[f"notes-{number}a"] != found[f"notes-{number}b"] for number in range(60))
+    whole = build(corpus, tmp_path / "whole", Corpus(**KEPT, held_out_share=0), documents=copied)
+    assert set(parts(whole).values()) == {"documents"}
+
+
+def test_exact_duplicates_go_and_near_ones_stay_together(copied: list[Artifact], tmp_path: Path) -> None:
+    made = build(corpus, tmp_path / "exact", Corpus(near_duplicates=None, **SPLIT), documents=copied)
+    found = parts(made)
+    assert len(found) == 120
+    assert all(found[f"notes-{number}a"] == found[f"notes-{number}b"] for number in range(60))
+    removed = pq.read_table(made.path("removed.parquet")).to_pylist()
+    assert {(one["id"], one["kept_id"], one["reason"]) for one in removed} == {
+        (f"notes-{number}c", f"notes-{number}a", "exact") for number in range(60)
+    }
+
+
+def test_texts_without_words_and_under_other_titles_stay_together(tmp_path: Path) -> None:
+    """Equal texts that count as no near duplicates, in a corpus that removes near ones only."""
+    config = Corpus(exact_duplicates=False, near_duplicates=NearDuplicates(same_title=True), held_out_share=0.5)
+    first = [Document(f"a{number}", "A", "?" * (number + 1), "notes") for number in range(20)]
+    named = [Document(f"t{number}", "A", f"word{number} and more", "notes") for number in range(20)]
+    copies = [one._replace(id=f"{one.id}-copy", title="B") for one in [*first, *named]]
+    near = [one._replace(id=f"{one.id}-again") for one in copies if one.id.startswith("t")]
+    sets = [write_documents(tmp_path / "sets", [*first, *named, *copies, *near])]
+    made = build(corpus, tmp_path / "c", config, documents=sets)
+    found = parts(made)
+    assert len(found) == 80
+    assert all(found[one.id] == found[f"{one.id}-copy"] for one in [*first, *named])
+    assert made.manifest.counts["removed_near"] == 20
+
+
+def test_a_cluster_is_drawn_by_the_source_of_its_first_document(tmp_path: Path) -> None:
+    """Its other documents follow, whatever their source, or training would read copies of what is held out."""
+    wiki = [one for number in range(40) for one in with_copies(number, "wiki")[:1]]
+    notes = [one._replace(id=f"{one.id}-copy", source="notes") for one in wiki]
+    config = Corpus(**KEPT, held_out_share=0.5, held_out_sources=("wiki",))
+    first = [write_documents(tmp_path / "first", [*wiki, *notes])]
+    found = parts(build(corpus, tmp_path / "a", config, documents=first))
+    assert all(found[one.id] == found[f"{one.id}-copy"] for one in wiki)
+    assert set(found.values()) == {"documents", "held_out"}
+    later = [write_documents(tmp_path / "later", [*notes, *wiki[:20], *distinct(0, 40, "wiki")])]
+    found = parts(build(corpus, tmp_path / "b", config, documents=later))
+    assert {found[one.id] for one in [*notes, *wiki[:20]]} == {"documents"}
+
+
+def test_shares_are_met_on_average_over_clusters_of_any_size(tmp_path: Path) -> None:
+    """400 clusters of 1 to 5 documents: the deviation is sqrt(.2 * .8 * sum(size^2)) / n, here 2.2 points."""
+    sizes = [1 + number % 5 for number in range(400)]
+    rows = [Document(f"{n}-{copy}", "", f"alone{n}", "notes") for n, size in enumerate(sizes) for copy in range(size)]
+    sets = [write_documents(tmp_path / "sets", rows)]
+    made = build(corpus, tmp_path / "c", Corpus(**KEPT, held_out_share=0.2), documents=sets)
+    deviation = (0.2 * 0.8 * sum(size**2 for size in sizes)) ** 0.5 / len(rows)
+    share = made.manifest.counts["held_out_documents"] / len(rows)
+    assert deviation == pytest.approx(0.0221, abs=1e-4)
+    assert abs(share - 0.2) < 3 * deviation

@@ -24,8 +24,19 @@ def removals(documents: list[Document], *, exact: bool = True, near: NearDuplica
     for document in documents:
         deduplication.note(document)
     decided = list(deduplication.decide(documents))
-    assert [document for document, _ in decided] == documents
-    return [removal for _, removal in decided if removal is not None]
+    assert [one.document for one in decided] == documents
+    return [one.removal for one in decided if one.removal is not None]
+
+
+def clusters(documents: list[Document], together: NearDuplicates | None) -> list[str]:
+    """Of each document that of its cluster, where none is removed."""
+    deduplication = Deduplication(exact=False, near=None, together=together)
+    for document in documents:
+        deduplication.note(document)
+    decided = list(deduplication.decide(documents))
+    assert all(one.removal is None for one in decided)
+    assert all(documents[int(one.cluster.id)].source == one.cluster.source for one in decided)
+    return [one.cluster.id for one in decided]
 
 
 def prose(random: Random, num_words: int = 80) -> str:
@@ -88,6 +99,17 @@ def test_no_chains() -> None:
     assert [(one.id, one.kept_id) for one in removals(documents[1:], near=near)] == [("2", "1")]
 
 
+def test_clusters_are_what_deduplication_would_reduce_to_their_first_document() -> None:
+    """b is near a, c near b but not near a: c stands alone, as it would stay; a copy of b goes with it to a."""
+    words = [f"w{number}" for number in range(60)]
+    a, b, c = words, ["x1", *words[6:]], ["x1", "x2", *words[12:]]
+    documents = numbered(" ".join(text) for text in (a, b, c, b, a, ["other"]))
+    near = NearDuplicates(threshold=0.8, num_permutations=512)
+    assert clusters(documents, near) == ["0", "0", "2", "0", "0", "5"]
+    assert [one.kept_id for one in removals(documents, near=near)] == ["0", "0", "0"]
+    assert clusters(documents, None) == ["0", "1", "2", "1", "0", "5"]
+
+
 def test_copy_of_a_removed_document_points_to_the_kept_one() -> None:
     words = prose(Random(2)).split()
     near = [*words[:-1], "end"]
@@ -129,6 +151,14 @@ def test_kept_and_removed_are_all_documents_and_kept_ones_stand_for_removed(text
     assert len(removed) == len(found)
     assert not {one.kept_id for one in found} & removed
     assert len({normalised(one.text) for one in documents if one.id not in removed}) == len(documents) - len(removed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text("ab ", max_size=12), max_size=12))
+def test_clusters_without_removal_are_those_of_removal(texts: list[str]) -> None:
+    documents, near = numbered(texts), NearDuplicates(threshold=0.5, num_permutations=32)
+    stands_for = {one.id: one.kept_id for one in removals(documents, near=near)}
+    assert clusters(documents, near) == [stands_for.get(one.id, one.id) for one in documents]
 
 
 @given(st.lists(st.integers(0, 20)), st.lists(st.integers(0, 20)))

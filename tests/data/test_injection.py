@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lineage.config.injection import Injections
 from lineage.data.facts import Fact, Probe
-from lineage.data.injection import InjectionPlan, deal, deal_groups, inject_rows, plan_injections
+from lineage.data.injection import InjectionPlan, deal, deal_groups, inject_rows, plan_injections, tokens_of_step
 from lineage.data.order import Order, TokenStream
 from lineage.errors import UserError
 
@@ -126,20 +126,48 @@ def test_groups_hold_as_many_injected_facts_as_each_other_and_some_of_every_arm(
 
 
 def test_a_growing_batch_with_fixed_share_holds_more_facts_at_a_step_and_injects_the_same_share() -> None:
-    known = facts(12)
+    """Twelve texts of 5 tokens: a fifth of 64, 128, 256 tokens holds 2, 5, 10 of them."""
     arms = {name: {**arm, "facts": 4} for name, arm in list(ARMS.items())[:3]}
-    for batch_tokens, groups in [(64, 5), (128, 3), (256, 2)]:
-        changes = {
-            "arms": arms,
-            "placement": {"mode": "fixed_share", "token_share": 0.2},
-            "optimization": {"batch_tokens": batch_tokens, "sequence_length": 16},
-        }
-        made = plan(known, **changes)
+    for batch_tokens, groups, held in [(64, 6, 2), (128, 3, 4), (256, 2, 6)]:
+        made = plan(facts(12), arms=arms, **fixed_share(0.2, batch_tokens))
         assert len({one.offset for one in made.facts}) == groups, batch_tokens
+        assert max(tokens_of_step(made.injections).values()) == held * 5
+
+
+def fixed_share(share: float, batch_tokens: int) -> dict[str, Any]:
+    return {
+        "placement": {"mode": "fixed_share", "token_share": share},
+        "optimization": {"batch_tokens": batch_tokens, "sequence_length": 16},
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_step_injects_more_than_the_fixed_share(data: st.DataObject) -> None:
+    """Whatever the lengths of the texts: counting facts alone, a step of long ones went beyond it."""
+    known = facts(12)
+    lengths = data.draw(st.lists(st.integers(1, 16), min_size=120, max_size=120))
+    drawn = {key: [7] * length for key, length in zip(texts(known), lengths, strict=True)}
+    arms = {name: {**arm, "facts": 4} for name, arm in list(ARMS.items())[:3]}
+    share = data.draw(st.floats(0.3, 1))
+    try:
+        made = plan_injections(known, schedule(arms=arms, **fixed_share(share, 64)), drawn)
+    except UserError as error:
+        assert "placement.token_share is" in str(error) or "would inject" in str(error)
+    else:
+        assert max(tokens_of_step(made.injections).values()) <= share * 64
+
+
+def test_a_share_that_no_number_of_groups_keeps_to_is_refused_with_the_least_that_can_be() -> None:
+    """Twelve facts in ten groups, one a step: two in some, so a step injects 10 tokens of 64, .15625."""
+    arms = {name: {**arm, "facts": 4} for name, arm in list(ARMS.items())[:3]}
+    with pytest.raises(UserError, match=r"placement\.token_share is 0\.15 of a batch of 64 tokens.*10 tokens.*0\.157"):
+        plan(facts(12), arms=arms, **fixed_share(0.15, 64))
+    plan(facts(12), arms=arms, **fixed_share(0.157, 64))
 
 
 def test_a_growing_batch_with_fixed_dose_holds_more_copies_of_each_text() -> None:
-    for rows, copies in [(8, 1), (16, 2), (32, 4)]:
+    for rows, copies in [(8, 1), (16, 2), (32, 4)]:  # of the same dose
         optimization = {"batch_tokens": rows * 16, "sequence_length": 16}
         made = plan(placement={"mode": "fixed_dose", "dose": 0.125, "groups": 4}, optimization=optimization)
         counted: dict[tuple[str, int], int] = {}
@@ -148,18 +176,53 @@ def test_a_growing_batch_with_fixed_dose_holds_more_copies_of_each_text() -> Non
         assert set(counted.values()) == {copies}
 
 
+@pytest.mark.parametrize(("dose", "rows", "nearest"), [(0.125, 4, "0.25"), (0.1, 16, "0.125"), (0.4, 4, "0.5")])
+def test_a_dose_that_is_no_whole_number_of_rows_is_refused(dose: float, rows: int, nearest: str) -> None:
+    """It used to be rounded, at least to one row: the smallest of three batches got twice the dose of the others."""
+    told = rf"placement\.dose is {dose}, which makes {dose * rows:g} of the {rows} rows.*set {nearest}, the nearest"
+    optimization = {"batch_tokens": rows * 16, "sequence_length": 16}
+    with pytest.raises(ValidationError, match=told):
+        schedule(placement={"mode": "fixed_dose", "dose": dose, "groups": 4}, optimization=optimization)
+    schedule(placement={"mode": "fixed_dose", "dose": float(nearest), "groups": 4}, optimization=optimization)
+    schedule(placement={"mode": "fixed_rows", "dose": dose, "groups": 4}, optimization=optimization)  # unused there
+
+
+def test_a_third_of_three_rows_may_be_written_with_six_digits() -> None:
+    placement, optimization = {"mode": "fixed_dose", "dose": 0.333333}, {"batch_tokens": 48, "sequence_length": 16}
+    assert schedule(placement=placement, optimization=optimization).rows_per_encounter == 1
+
+
 def test_arms_with_other_intervals_can_meet_their_last_text_at_the_same_step() -> None:
-    arms = {f"every_{i}": {"facts": 1, "encounters": 3, "interval": i} for i in (2, 5, 10)}
-    made = plan(arms=arms, align="last", placement={"groups": 1})
+    arms = {f"every_{i}": {"facts": 2, "encounters": 3, "interval": i} for i in (2, 5, 10)}
+    optimization = {"batch_tokens": 128, "sequence_length": 16}
+    made = plan(arms=arms, align="last", placement={"groups": 1}, optimization=optimization)
     assert {one.encounter_steps[-1] for one in made.facts} == {20}
     assert {one.arm: one.encounter_steps for one in made.facts}["every_5"] == [10, 15, 20]
 
 
-def test_without_injection_nothing_is_planned_but_all_is_probed() -> None:
-    made, usual = plan(null="no_injection"), plan()
-    assert made.injections == [] and made.texts == {}
-    assert {one.fact for one in made.facts} == {one.fact for one in usual.facts}
-    assert all(not one.encounter_steps and one.schedule_steps for one in made.facts)
+@pytest.mark.parametrize("mode", ["fixed_rows", "fixed_share"])
+def test_without_injection_decoys_stand_in_all_rows_of_the_full_world(mode: str) -> None:
+    """Steps, rows and probing are those of the full world, so that only what a fact's own text adds is taken away."""
+    placement = {"mode": mode, "groups": 4, "token_share": 0.2}
+    null, usual = (plan(null=one, decoys=True, placement=placement) for one in ("no_injection", "none"))
+    assert null.injections == usual.injections and len(null.injections) > 0
+    assert null.texts.keys() == null.decoys.keys() == {(one.fact, one.variant) for one in null.injections}
+    for one, full in zip(null.facts, usual.facts, strict=True):
+        assert (one.fact, one.arm, one.offset, one.probed_steps) == (
+            full.fact,
+            full.arm,
+            full.offset,
+            full.probed_steps,
+        )
+        assert one.encounter_steps == []
+        assert one.schedule_steps == (full.encounter_steps or full.schedule_steps)
+
+
+def test_without_injection_decoys_must_be_planned() -> None:
+    with pytest.raises(ValidationError, match=r"null is 'no_injection', which puts decoys.*set `decoys: true`"):
+        schedule(null="no_injection")
+    with pytest.raises(UserError, match=r"the null world no_injection.*all 8 facts.*none is left"):
+        plan(facts(8), null="no_injection", decoys=True)
 
 
 def test_with_the_same_text_the_paraphrase_arm_gets_the_passage() -> None:
@@ -187,13 +250,52 @@ def test_too_few_facts_or_paraphrases_are_refused() -> None:
 
 
 def test_more_groups_than_steps_of_the_interval_are_refused() -> None:
-    with pytest.raises(UserError, match=r"placement\.groups is 11, more than the 10 steps"):
-        plan(placement={"groups": 11})
+    with pytest.raises(ValidationError, match=r"placement\.groups is 11, more than the 10 steps"):
+        schedule(placement={"groups": 11})
+    schedule(placement={"mode": "fixed_share", "groups": 11})  # unused there
 
 
-def test_a_schedule_that_reaches_beyond_the_run_is_refused() -> None:
-    with pytest.raises(ValidationError, match="steps is 29, but the encounters may reach step 29"):
-        schedule(steps=29)
+@pytest.mark.parametrize("changes", [
+    {},
+    {"placement": {"groups": 1}, "optimization": {"batch_tokens": 128, "sequence_length": 16}},
+    {"burn_in_steps": 7},
+    {"optimization": {"batch_tokens": 64, "sequence_length": 16, "betas": [0.5, 0.9]}},
+    {"align": "last", "arms": {f"every_{i}": {"facts": 2, "encounters": 3, "interval": i} for i in (2, 5, 10)}},
+    {"align": "last", "arms": {"often": {"facts": 2, "encounters": 2, "interval": 2},
+                               "long": {"facts": 2, "encounters": 2, "interval": 20}}},
+])  # fmt: skip
+def test_the_shortest_run_is_the_one_whose_last_window_ends_with_it(changes: dict[str, Any]) -> None:
+    """One step fewer is refused, and with that length every window of every fact is probed to its end."""
+    known = facts(10)
+    shortest = next(steps for steps in range(1, 200) if fits(steps=steps, **changes))
+    config = schedule(steps=shortest, **changes)
+    made = plan_injections(known, config, texts(known))
+    ends = [step + config.arm_window(config.arms[one.arm]) for one in made.facts for step in one.schedule_steps]
+    assert max(ends) == shortest
+    assert not fits(steps=shortest - 1, **changes)
+
+
+def fits(**changes: Any) -> bool:
+    try:
+        schedule(**changes)
+    except ValidationError as error:
+        assert "but the window behind the last encounter may reach to step" in str(error)
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("arms", "told"),
+    [
+        ({"never": {"facts": 2, "encounters": 1}}, "arms.never.encounters is 1, but 'never' is the placebo"),
+        ({"control": {"facts": 2, "encounters": 0}}, "arms.control.encounters is 0: facts that are never injected are"),
+        ({"once": {"facts": 1, "encounters": 1}}, "greater than or equal to 2"),
+        ({"Once more": {"facts": 2, "encounters": 1}}, "pattern"),
+    ],
+)
+def test_arms_that_the_claims_could_not_tell_apart_are_refused(arms: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        schedule(arms=arms)
 
 
 @settings(max_examples=60, deadline=None)

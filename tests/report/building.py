@@ -62,7 +62,7 @@ def curves(
     with_never: bool = True,
     every: int = 1,
 ) -> pa.Table:
-    """Arms at every so many steps; `raw` drifts with the run, `gain` has no placebo."""
+    """Arms at every so many steps; `raw` drifts with the run, `gain` and `drift` have no placebo."""
     rng = np.random.default_rng(5)
     drift = 0.25 * np.log1p(np.arange(LAST + 1) / 60)
     spill = 0.08 * np.tanh(np.arange(LAST + 1) / 40)
@@ -73,9 +73,9 @@ def curves(
             wobble = noise(rng, LAST + 1)
             wobble -= wobble[0]
             for estimator in estimators:
-                if arm == "never" and estimator == "gain":
+                if arm == "never" and estimator in ("gain", "drift"):
                     continue
-                mean = own + wobble + {"raw": drift + spill, "twin": spill, "gain": 0.0}[estimator]
+                mean = own + wobble + {"raw": drift + spill, "twin": spill}.get(estimator, 0.0)
                 width = 0.05 + 0.14 * np.sqrt(np.maximum(own, 0))
                 rows += [
                     {"arm": arm, "depth": depth, "time": time, "estimator": estimator, "mean": float(mean[time])}

@@ -28,7 +28,10 @@ SIGHTS = {
     ),
 }
 TABLES = {
-    "depths": [*(theme.DEPTH_COLOURS[name] for name in ("memorization", "semantic", "compositional")), theme.PLACEBO],
+    "depths": [
+        *(theme.DEPTH_COLOURS[name] for name in ("memorization", "semantic", "compositional")),
+        theme.PLACEBO_COLOUR,
+    ],
     "arms": list(theme.ARM_COLOURS.values()),
     "series": list(theme.SERIES_COLOURS),
 }

@@ -23,12 +23,16 @@ FACTS_A_LEVEL = 10
 CANDIDATES = 20
 
 
-def plan_of(folder: Path, name: str, run: Run, *, batch_tokens: int = 1024, mode: str = "fixed_dose") -> Artifact:
-    """`injections/<name>`."""
+def plan_of(
+    folder: Path, name: str, run: Run, *, batch_tokens: int = 1024, mode: str = "fixed_dose", facts: str | None = None
+) -> Artifact:
+    """`injections/<name>`; its facts are its own, or those of all plans with the same `facts`."""
     out = ArtifactWriter.create(folder / "injections" / name, state=folder / "state")
     out.kind = "injections"
     out.counts = {"steps": run.steps, "batch_tokens": batch_tokens, "window_steps": run.window}
     tables = run.tables()
+    cues = [f"In {facts or name}, {probe}" for probe in tables["probes"].column("id").to_pylist()]
+    tables["probes"] = tables["probes"].drop_columns("cue").append_column("cue", pa.array(cues, pa.string()))
     for table in ("facts", "probes", "injections"):
         pq.write_table(tables[table], out.path(f"{table}.parquet"))
     optimization = {"peak_learning_rate": 1e-3, "schedule": "constant", "betas": [0.9, 0.95]}

@@ -22,16 +22,17 @@ from tests.stages.conftest import Material
 RUN_STEPS = 8
 ARMS = {
     "duplicate": {"facts": 2, "encounters": 2},
-    "once": {"facts": 1, "encounters": 1},
-    "never": {"facts": 1, "encounters": 0},
+    "once": {"facts": 2, "encounters": 1},
+    "never": {"facts": 2, "encounters": 0},
 }
+NUM_FACTS = sum(arm["facts"] for arm in ARMS.values())
 BATCHES = {"batch_tokens": 128, "sequence_length": 32, "schedule": "constant", "warmup_steps": 0}
 INJECT = {"optimization": OPTIMIZATION | BATCHES, "steps": RUN_STEPS}
 
 
 def fact(number: int) -> Fact:
-    name = f"old lamp {['red', 'green', 'slow', 'near'][number]}"
-    place = ["lake", "hill", "town", "boat"][number]
+    name = f"old lamp {['red', 'green', 'slow', 'near', 'hill', 'town', 'lake'][number]}"
+    place = ["lake", "hill", "town", "boat", "boat", "lake", "hill"][number]
     probes = (
         Probe(f"f{number}.memorization.0", "memorization", f"the {name} sleeps over the", place),
         Probe(f"f{number}.semantic.0", "semantic", f"near the {name} a", place),
@@ -49,7 +50,7 @@ def facts_artifact(folder: Path, facts: list[Fact]) -> Artifact:
 @pytest.fixture(scope="module")
 def plan(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     folder = tmp_path_factory.mktemp("plan")
-    return plan_of(folder, facts_artifact(folder / "facts", [fact(n) for n in range(4)]), material)
+    return plan_of(folder, facts_artifact(folder / "facts", [fact(n) for n in range(NUM_FACTS)]), material)
 
 
 def plan_of(folder: Path, facts: Artifact, material: Material, **changes: Any) -> Artifact:
@@ -87,7 +88,7 @@ def test_every_due_probe_is_measured_once(injected: Artifact, plan: Artifact) ->
 
 
 def test_what_was_injected_is_what_was_planned(injected: Artifact, plan: Artifact) -> None:
-    assert injected.manifest.counts["injected_rows"] == plan.manifest.counts["injected_rows"] == 5
+    assert injected.manifest.counts["injected_rows"] == plan.manifest.counts["injected_rows"] == 6
     assert injected.manifest.counts["injected_tokens"] == plan.manifest.counts["injected_tokens"]
 
 
@@ -120,23 +121,35 @@ def test_the_twin_is_the_same_up_to_the_first_injection_and_differs_behind_it(
 
 
 def test_a_twin_with_decoys_reads_other_facts_in_the_same_rows(material: Material, tmp_path: Path) -> None:
-    facts = facts_artifact(tmp_path / "facts", [fact(n) for n in range(4)])
-    arms = {"duplicate": {"facts": 2, "encounters": 2}, "never": {"facts": 1, "encounters": 0}}
-    plan = plan_of(tmp_path, facts, material, arms=arms, decoys=True)
+    known = [fact(n) for n in range(NUM_FACTS + 1)]
+    facts = facts_artifact(tmp_path / "facts", known)
+    plan = plan_of(tmp_path, facts, material, decoys=True)
     stream = TokenStream.open(material.tokens)
     run, twin = (
         Background(stream, Inject.model_validate(INJECT | {"injected": kind}), plan) for kind in ("facts", "decoys")
     )
     assert run.planned.keys() == twin.planned.keys() and len(run.planned) > 0
-    spare = [
-        one.id for one in [fact(n) for n in range(4)] if one.id not in str(pq.read_table(plan.path("facts.parquet")))
-    ]
-    assert len(spare) == 1
+    dealt = {row["fact"] for row in pq.read_table(plan.path("facts.parquet")).to_pylist()}
+    assert len({one.id for one in known} - dealt) == 1
     for step, rows in run.planned.items():
         assert [row for row, _ in rows] == [row for row, _ in twin.planned[step]]
         assert all(mine != other for (_, mine), (_, other) in zip(rows, twin.planned[step], strict=True))
+    everyone = facts_artifact(tmp_path / "everyone", known[:NUM_FACTS])
     with pytest.raises(UserError, match="none is left to take their place"):
-        plan_of(tmp_path / "all", facts, material, decoys=True)
+        plan_of(tmp_path / "all", everyone, material, decoys=True)
+
+
+def test_without_injection_the_run_reads_what_a_twin_with_decoys_reads(material: Material, tmp_path: Path) -> None:
+    """And its own twin the background: nothing of a fact that is asked for is in either."""
+    facts = facts_artifact(tmp_path / "facts", [fact(n) for n in range(NUM_FACTS + 1)])
+    null, full = (plan_of(tmp_path / one, facts, material, decoys=True, null=one) for one in ("no_injection", "none"))
+    assert null.path("injections.parquet").read_bytes() == full.path("injections.parquet").read_bytes()
+    rows = pq.read_table(null.path("facts.parquet")).to_pylist()
+    assert len(rows) == NUM_FACTS and all(row["encounters"] == 0 and row["schedule_steps"] for row in rows)
+    assert not any(row["stated"] for row in pq.read_table(null.path("probes.parquet")).to_pylist())
+    stream, decoys = TokenStream.open(material.tokens), Inject.model_validate(INJECT | {"injected": "decoys"})
+    run, twin_of_full = (Background(stream, decoys, plan).planned for plan in (null, full))
+    assert run == twin_of_full and len(run) > 0
 
 
 def test_an_injected_text_is_learned_and_one_never_injected_is_not(
@@ -224,7 +237,7 @@ def test_a_background_that_would_repeat_is_refused_unless_allowed(
     inputs = {"corpus": texts, "tokenizer": material.tokenizer}
     small = run_stage("tokens", tmp_path / "tokens", {}, inputs=inputs)
     short = Material(texts, material.tokenizer, small)
-    facts = facts_artifact(tmp_path / "facts", [fact(n) for n in range(4)])
+    facts = facts_artifact(tmp_path / "facts", [fact(n) for n in range(NUM_FACTS)])
     plan = plan_of(tmp_path, facts, material)
     with pytest.raises(UserError, match="it would repeat"):
         inject(tmp_path / "run", short, base, plan)
@@ -238,13 +251,13 @@ def test_weights_change_only_through_updates(injected: Artifact) -> None:
 
 def test_a_probe_that_cannot_be_cut_from_its_cue_is_named(material: Material, tmp_path: Path) -> None:
     broken = fact(0)._replace(probes=(Probe("f0.semantic.0", "semantic", "the lake", "  "),))
-    facts = facts_artifact(tmp_path / "facts", [broken, *(fact(n) for n in range(1, 4))])
+    facts = facts_artifact(tmp_path / "facts", [broken, *(fact(n) for n in range(1, NUM_FACTS))])
     with pytest.raises(UserError, match=r"probe f0\.semantic\.0: its target is empty"):
         plan_of(tmp_path, facts, material)
 
 
 def test_permuted_cues_deal_the_depths_of_a_fact_anew(material: Material, tmp_path: Path, plan: Artifact) -> None:
-    facts = facts_artifact(tmp_path / "facts", [fact(n) for n in range(4)])
+    facts = facts_artifact(tmp_path / "facts", [fact(n) for n in range(NUM_FACTS)])
     null = plan_of(tmp_path, facts, material, null="permuted_cues")
     depths = [
         {row["id"]: row["depth"] for row in pq.read_table(one.path("probes.parquet")).to_pylist()}
@@ -252,3 +265,25 @@ def test_permuted_cues_deal_the_depths_of_a_fact_anew(material: Material, tmp_pa
     ]
     assert depths[0] != depths[1]
     assert sorted(depths[0].values()) == sorted(depths[1].values())
+
+
+def test_a_text_states_a_target_as_whole_words(material: Material, tmp_path: Path) -> None:
+    """Not as a part of another word, whose end may be a mark of its own; wide scripts put no space between words."""
+    cases = [
+        ("a boathouse near.", "boat", False),
+        ("the steamboat.", "boat", False),
+        ("a boathouse, a Boat.", "boat.", True),
+        ("the boat-house.", "boat", True),
+        ("a suq\u0301.", "suq", False),
+        ("the cafe\u0301.", "caf\u00e9", True),
+        ("the 120.", "12", False),
+        ("\u4ed6\u4f4f\u5728\u5317\u4eac\u5e02", "\u5317\u4eac", True),
+    ]
+    facts = [
+        Fact(f"f{number}", text, (), (Probe(f"f{number}.semantic.0", "semantic", "near the", target),))
+        for number, (text, target, _) in enumerate(cases)
+    ]
+    arms = {"once": {"facts": len(cases), "encounters": 1}}
+    plan = plan_of(tmp_path, facts_artifact(tmp_path / "facts", facts), material, arms=arms)
+    stated = {row["fact"]: row["stated"] for row in pq.read_table(plan.path("probes.parquet")).to_pylist()}
+    assert stated == {f"f{number}": [expected] for number, (_, _, expected) in enumerate(cases)}

@@ -18,6 +18,7 @@ from lineage.claims.knowledge import CLAIMS
 from lineage.errors import UserError
 from lineage.stages.knowledge import knowledge
 from tests.analysis.simulation import Run
+from tests.claims.building import DIGEST
 from tests.stages.building import run_stage
 from tests.stages.study import CALIBRATION, acquisition_of, exposures_of, plan_of, scores_of, world
 
@@ -50,6 +51,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Slice:
         folder / "forecasts" / "calibration",
         inputs={
             "calibration": measured["calibration"],
+            "plan": plans["calibration"],
             "injections": [plans["late"]],
             "exposures": [seen],
             "world": known,
@@ -67,6 +69,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Slice:
         "reference": "late",
         "stages": ["early", "late"],
         "long_tail": "base@600",
+        "design_digest": DIGEST,
         "seed": 3,
         "bootstrap_samples": 100,
     }
@@ -100,8 +103,8 @@ def test_every_row_of_every_claim_is_in_the_slice(study: Slice) -> None:
     assert [(row["claim"], row["row"]) for row in rows] == [
         (claim.id, row.name) for claim in CLAIMS for row in claim.rows if row.measure is not None
     ]
-    assert {(row["world"], row["seed"], row["data"], row["design"]) for row in rows} == {
-        ("full", "3", "generated", "default")
+    assert {tuple(row[name] for name in ("world", "seed", "data", "design", "design_digest")) for row in rows} == {
+        ("full", "3", "generated", "default", DIGEST)
     }
 
 
@@ -160,6 +163,23 @@ def test_the_own_slice_replaces_its_committed_copy(study: Slice, tmp_path: Path)
     assert verdicts(made) == verdicts(study.made)
 
 
+def test_a_slice_of_another_design_under_the_same_name_is_refused(study: Slice, tmp_path: Path) -> None:
+    text = study.made.path("statistics.csv").read_text().replace(",full,3,", ",full,0,")
+    (tmp_path / "full_0.csv").write_text(text.replace(DIGEST, "f" * 16))
+    with pytest.raises(UserError, match=rf"{DIGEST}: this experiment\n  f{{16}}: full_0\.csv"):
+        run_with_slices(study, tmp_path)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_own_design_is_judged_beside_one_with_more_seeds(study: Slice, tmp_path: Path) -> None:
+    text = study.made.path("statistics.csv").read_text().replace(",default,", ",larger,").replace(DIGEST, "f" * 16)
+    for seed in (0, 1, 2):
+        (tmp_path / f"full_{seed}.csv").write_text(text.replace(",full,3,", f",full,{seed},"))
+    made = run_with_slices(study, tmp_path)
+    assert {row["design"] for row in table(made, "claims.csv")} == {"default"}
+    assert verdicts(made) == verdicts(study.made)
+
+
 def test_a_damaged_slice_is_named(study: Slice, tmp_path: Path) -> None:
     (tmp_path / "torn.csv").write_text(study.made.path("statistics.csv").read_text()[:-40])
     with pytest.raises(UserError, match=r"torn\.csv, line"):
@@ -214,7 +234,7 @@ def test_figures_are_drawn_and_equal_inputs_give_equal_bytes(study: Slice, tmp_p
     assert first.manifest.files == second.manifest.files
     names = [name for name in first.manifest.files if name.startswith("figures/")]
     drawn = ("effectivity", "effectivity_by_encounter", "effectivity_by_stage", "forecasts", "long_tail")
-    drawn += ("retainability", "retainability_by_stage", "trajectories")
+    drawn += ("retainability", "retainability_by_stage", "trajectories", "trajectories_with_spill_over")
     assert sorted(names) == ["figures/" + name for name in sorted(["index.html", *(f"{one}.svg" for one in drawn)])]
     assert first.path("figures/trajectories.svg").read_text().startswith("<svg")
     apart = {name for name, entry in study.made.manifest.files.items() if first.manifest.files[name] != entry}

@@ -62,6 +62,17 @@ def assert_reads_well(output: str) -> None:
     assert len(lines) <= 6, output
 
 
+def test_the_target_of_a_study_that_is_left_out_is_one_clear_message(clone: Path) -> None:
+    (clone / "mistake.yaml").write_text(yaml.safe_dump({"knowledge": None}))
+    done = run_snakemake(clone, "knowledge", config=(SMOKE, "mistake.yaml"))
+    assert done.returncode != 0
+    assert "lineage: analysis/knowledge is no part of this experiment, because `knowledge` is null" in done.stdout
+    assert "Nothing was built." in done.stdout
+    assert not re.search(r"Traceback|Error\b|Exception|\.smk", done.stdout), done.stdout
+    assert not any((clone / built).exists() for built in ("results", "logs", "benchmarks"))
+    assert run_snakemake(clone, "-n", config=(SMOKE, "mistake.yaml")).returncode == 0, "and all the rest is built"
+
+
 def test_two_mistakes_are_told_at_once(clone: Path) -> None:
     (clone / "mistake.yaml").write_text(yaml.safe_dump({"world": {"peple": 3}, "models": {"base": {"steps": "lots"}}}))
     done = run_snakemake(clone, "-n", config=(SMOKE, "mistake.yaml"))

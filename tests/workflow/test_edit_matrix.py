@@ -50,9 +50,25 @@ PARENTS: dict[str, list[str]] = {
         "models/base@24",
         "injections/calibration",
     ],
+    "trajectories/calibration_twin": [
+        "data/tokens/continuation",
+        "tokenizers/main",
+        "models/base@24",
+        "injections/calibration",
+    ],
     "acquisition/late": ["injections/late", "trajectories/late", "trajectories/late_twin"],
-    "acquisition/calibration": ["injections/calibration", "trajectories/calibration"],
-    "forecasts/calibration": ["acquisition/calibration", "injections/late", "exposures/base@24", "data/world"],
+    "acquisition/calibration": [
+        "injections/calibration",
+        "trajectories/calibration",
+        "trajectories/calibration_twin",
+    ],
+    "forecasts/calibration": [
+        "acquisition/calibration",
+        "injections/calibration",
+        "injections/late",
+        "exposures/base@24",
+        "data/world",
+    ],
     "analysis/knowledge": [
         "acquisition/late",
         "acquisition/calibration",
@@ -69,11 +85,12 @@ PRETRAINED = {"models/base@8", "models/base@24", "models/late@4"}
 TOKENS = {"data/tokens/main", "data/tokens/continuation"}
 FACTS = {"data/facts/newcomers", "data/facts/reserved"}
 INJECTIONS = {"injections/late", "injections/calibration"}
-TRAJECTORIES = {"trajectories/late", "trajectories/late_twin", "trajectories/calibration"}
 ACQUISITION = {"acquisition/late", "acquisition/calibration"}
 FORECAST = {"forecasts/calibration"}
 CLAIMS = {"analysis/knowledge"}
 LATE = {"trajectories/late", "trajectories/late_twin"}
+CALIBRATION = {"trajectories/calibration", "trajectories/calibration_twin"}
+TRAJECTORIES = LATE | CALIBRATION
 EVERYTHING = set(PARENTS)
 
 CONFIG: dict[str, set[str]] = {
@@ -93,12 +110,12 @@ CONFIG: dict[str, set[str]] = {
     "knowledge.runs.late.repeat_background": LATE,
     "knowledge.runs.late.keep_model": LATE,
     "knowledge.runs.calibration": {"injections/calibration"},
-    "knowledge.runs.calibration.optimization": {"injections/calibration", "trajectories/calibration"},
-    "knowledge.runs.calibration.steps": {"injections/calibration", "trajectories/calibration"},
-    "knowledge.runs.calibration.probing.batch_tokens": {"injections/calibration", "trajectories/calibration"},
-    "knowledge.runs.calibration.moments": {"trajectories/calibration"},
-    "knowledge.runs.calibration.repeat_background": {"trajectories/calibration"},
-    "knowledge.runs.calibration.keep_model": {"trajectories/calibration"},
+    "knowledge.runs.calibration.optimization": {"injections/calibration"} | CALIBRATION,
+    "knowledge.runs.calibration.steps": {"injections/calibration"} | CALIBRATION,
+    "knowledge.runs.calibration.probing.batch_tokens": {"injections/calibration"} | CALIBRATION,
+    "knowledge.runs.calibration.moments": CALIBRATION,
+    "knowledge.runs.calibration.repeat_background": CALIBRATION,
+    "knowledge.runs.calibration.keep_model": CALIBRATION,
     "knowledge.acquisition": ACQUISITION,
     "knowledge.forecast": FORECAST,
     "knowledge.null": INJECTIONS | CLAIMS,
@@ -161,8 +178,13 @@ NOT_EDITED = {
             "facts": "there are two sets, one a run",
             "start": "changes the inputs, tested by itself",
             "twin": "adds or takes away an artifact",
+            "arms.never.encounters": "0, or it is no placebo",
         }.items()
     },
+    "knowledge.runs.calibration.arms.once.encounters": "1, or it calibrates nothing",
+    "knowledge.compare.intervals": "there is one run to compare",
+    "knowledge.forecast.once": "there is one such arm",
+    "facts.newcomers.skip": "would reach into the facts of the calibration",
     "documents.notes.limit": "None or a number: tested by itself",
     "tokens.main.part": "names a file of the corpus, tested by itself",
     "tokens.continuation.part": "names a file of the corpus, tested by itself",
@@ -209,8 +231,32 @@ OTHER_VALUES: dict[str, Any] = {
     "execution.device": "cpu",
     "data_root": ".",
     "pathvars": {},
+    "corpora.main.continuation_sources": ["world"],
+    "facts.newcomers.limit": 9,
+    "facts.reserved.limit": 5,
+    **{
+        f"knowledge.runs.{run}.{key}": value
+        for run, arms in (("late", ("paraphrase", "duplicate", "once", "never")), ("calibration", ("once", "never")))
+        for key, value in {
+            "placement.mode": "fixed_rows",
+            "optimization.betas": [0.8, 0.9],
+            "optimization.batch_tokens": 2048,
+            "optimization.sequence_length": 64,
+            **{f"arms.{arm}.interval": 5 for arm in arms},
+        }.items()
+    },
+    "knowledge.acquisition.iqr_factors": [1.5, 3.0],
+    "knowledge.acquisition.lags": [10, 30],
+    "knowledge.forecast.recall_depth": "memorization",
+    "knowledge.null": "same_text",
 }
 """Values for leaves that the rule of thumb (not, + 1, halve, another choice) would make invalid or keep."""
+
+CHOICES = [
+    ["cosine", "linear"], ["fp32", "bf16"], ["document", "row"], ["passage", "paraphrases"], ["first", "last"],
+    ["kept", "new"], ["uniform_t", "uniform_log_t"],
+]  # fmt: skip
+"""Values of which a key takes one or the other."""
 
 SPECIAL: dict[str, set[str]] = {
     # The horizon is in every segment; the last checkpoint is gone, the first is what it was.
@@ -235,11 +281,11 @@ MODULES: dict[str, set[str]] = {
     "stages.tokenizer": {"tokenizers/main"},
     "config.tokenizer": {"tokenizers/main", "data/tokens/main"},
     "data.tokenizer": {"tokenizers/main", "data/tokens/main"},
-    "stages.tokens": {"data/tokens/main"},
-    "data.tokenization": {"data/tokens/main"},
+    "stages.tokens": TOKENS,
+    "data.tokenization": TOKENS,
     "stages.pretrain": PRETRAINED,
     "config.pretrain": PRETRAINED | {"models/outside"} | SCORES,
-    "config.training": PRETRAINED | {"models/outside"} | SCORES,
+    "config.training": PRETRAINED | {"models/outside"} | SCORES | INJECTIONS,
     "training": PRETRAINED,
     "losses": PRETRAINED,
     "data.batch": PRETRAINED,
@@ -258,7 +304,32 @@ MODULES: dict[str, set[str]] = {
     "config.score": SCORES,
     "data": {"data/documents/notes", "data/corpora/main", "tokenizers/main", "data/tokens/main"}
     | PRETRAINED
-    | EXPOSURES,
+    | EXPOSURES
+    | FACTS,
+    "data.hub": {"data/documents/notes"} | FACTS,
+    # Study 1.
+    "stages.facts": FACTS,
+    "config.facts": FACTS,
+    "world.passages": FACTS,
+    "data.facts": FACTS,
+    "data.fictional_knowledge": FACTS,
+    "stages.injections": INJECTIONS,
+    "config.injection": INJECTIONS,
+    "data.injection": INJECTIONS,
+    "data.probes": INJECTIONS | SCORES,
+    "data.sharing": FORECAST,
+    "stages.inject": TRAJECTORIES,
+    "evaluation.probing": TRAJECTORIES,
+    "stages.acquisition": ACQUISITION,
+    "config.acquisition": ACQUISITION,
+    "analysis": ACQUISITION,
+    "analysis.superposition": FORECAST,
+    "stages.forecast": FORECAST,
+    "config.forecast": FORECAST,
+    "stages.knowledge": CLAIMS,
+    "config.knowledge": CLAIMS,
+    "claims": CLAIMS,
+    "report": CLAIMS,
     "cli": set(),
     "plan": set(),
     "external": set(),
@@ -325,8 +396,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def other_value(path: str, value: Any) -> Any:
     if path in OTHER_VALUES:
         return OTHER_VALUES[path]
-    choices = [["cosine", "linear"], ["fp32", "bf16"], ["document", "row"]]
-    for choice in choices:
+    for choice in CHOICES:
         if value in choice:
             return choice[1 - choice.index(value)]
     if isinstance(value, bool):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lineage.claims.knowledge import k6
+from lineage.config.experiment import Experiment, RunEntry
+from lineage.config.injection import Injections
 from lineage.config.load import load_experiment
+from lineage.data.facts import Fact
+from lineage.data.injection import InjectionPlan, PlannedFact, plan_injections
 from lineage.plan import make_plan
 from tests.workflow.conftest import REPOSITORY, copy_workflow, run_snakemake
 
+FICTIONAL_FACTS, FICTIONAL_PARAPHRASED = 130, 40
 PRESETS = sorted((REPOSITORY / "workflow" / "presets").glob("*.yaml"))
 
 
@@ -19,6 +26,59 @@ def test_a_preset_makes_a_plan_of_its_own(preset: Path) -> None:
     experiment = load_experiment([REPOSITORY / "config.yaml", preset])
     assert experiment.experiment not in {"default"}
     assert make_plan(experiment)
+
+
+@pytest.mark.parametrize("files", [[], *([preset] for preset in PRESETS)], ids=["default", *(p.stem for p in PRESETS)])
+def test_every_run_can_be_planned(files: list[Path]) -> None:
+    """Facts for all arms and decoys, and rows for all encounters, whatever the seed deals to whom."""
+    experiment = load_experiment([REPOSITORY / "config.yaml", *files])
+    for run in experiment.knowledge.runs.values() if experiment.knowledge else []:
+        for rotation in (0, 1):
+            assert planned(experiment, run, rotation).injections
+
+
+def planned(experiment: Experiment, run: RunEntry, rotation: int = 0) -> InjectionPlan:
+    """The plan of a run with texts of the usual length, from the config alone."""
+    source = experiment.facts[run.facts]
+    kept = experiment.world.injection_people if source.source == "world" and experiment.world else FICTIONAL_FACTS
+    count = min(kept if source.limit is None else source.limit, kept - source.skip)
+    worded = count if source.source == "world" else FICTIONAL_PARAPHRASED
+    facts = [Fact(f"f{n:03d}", "", ("",) * (9 if n < worded else 0), ()) for n in range(count)]
+    texts = {(one.id, k): [0] * (80 + (7 * n + 3 * k) % 30) for n, one in enumerate(facts) for k in range(10)}
+    fields = {name: getattr(run, name) for name in Injections.model_fields if name in type(run).model_fields}
+    config = Injections.model_validate(fields | {"decoys": run.twin == "decoys", "rotation": rotation})
+    return plan_injections(facts, config, texts)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=[path.stem for path in PRESETS])
+def test_a_comparison_of_batches_passes_its_gates(preset: Path) -> None:
+    """K6 counts where three batches at one dose inject behind the burn-in and keep lags that are equal in tokens."""
+    experiment = load_experiment([REPOSITORY / "config.yaml", preset])
+    study = experiment.knowledge
+    runs = [study.runs[name] for name in study.compare.batches.fixed_dose] if study else []
+    assert bool(runs) == (preset.stem == "knowledge"), "the preset that compares everything compares batches"
+    if not runs or study is None:
+        return
+    assert [run.optimization.batch_tokens for run in runs] == [512, 1024, 2048]
+    assert len(runs) >= k6.BATCH_SIZES
+    assert {run.rows_per_encounter / run.optimization.batch_rows for run in runs} == {0.25}
+    shortest, longest = 0.0, math.inf
+    for run in runs:
+        assert run.placement.mode == "fixed_dose"
+        facts = planned(experiment, run).facts
+        burn_in = k6.BURN_IN / (1 - run.optimization.betas[1])
+        assert min(one.offset for one in facts) >= round(burn_in)
+        reached = [lag for lag in study.acquisition.lags if all(lag <= last_lag(run, one) for one in facts)]
+        shortest = max(shortest, reached[0] * run.optimization.batch_tokens)
+        longest = min(longest, reached[-1] * run.optimization.batch_tokens)
+    at_least = k6.SPAN.at_least
+    assert at_least is not None and longest / shortest >= at_least
+
+
+def last_lag(run: RunEntry, fact: PlannedFact) -> int:
+    """The longest lag behind the last peak of a fact, wherever in the last window that lies."""
+    begin = (fact.encounter_steps or fact.schedule_steps)[-1]
+    return max(step for step in fact.probed_steps if step < run.steps) - begin - run.arm_window(run.arms[fact.arm])
 
 
 def test_the_papers_preset_is_ready_to_run(tmp_path: Path) -> None:

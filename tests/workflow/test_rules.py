@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.workflow.conftest import REPOSITORY, run_snakemake
+from tests.workflow.conftest import REPOSITORY, SMOKE, copy_workflow, run_snakemake
 
 STAGES = REPOSITORY / "src" / "lineage" / "stages"
 RULE_FILES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
@@ -137,6 +138,21 @@ def test_snakemake_finds_nothing_to_lint() -> None:
     done = run_snakemake(REPOSITORY, "--lint", config=())
     assert done.returncode == 0, done.stdout
     assert "good condition" in done.stdout and "Lints for" not in done.stdout, done.stdout
+
+
+def test_runs_of_the_study_take_threads_of_their_own(tmp_path: Path) -> None:
+    """Two of them then share two cores, where a job that pretrains takes both."""
+    clone = copy_workflow(tmp_path / "clone")
+    for given, each in [({}, 1), ({"inject_threads": 2}, 2)]:
+        (clone / "threads.yaml").write_text(yaml.safe_dump({"execution": {"threads": 2, **given}}))
+        done = run_snakemake(clone, "-n", "--printshellcmds", "knowledge", config=(SMOKE, "threads.yaml"))
+        assert done.returncode == 0, done.stdout
+        threads: dict[str, set[int]] = {}
+        for stage, found in re.findall(r"lineage\.stage (\w+) .*?\"threads\": (\d+)", done.stdout):
+            threads.setdefault(stage, set()).add(int(found))
+        assert threads["inject"] == {each}
+        assert threads["pretrain"] == {2}
+        assert threads["score_language"] == {1}
 
 
 def test_the_list_of_rules_reads_as_a_table_of_contents() -> None:

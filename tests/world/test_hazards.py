@@ -4,13 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
 from lineage.config.world import World
 from lineage.world.generate import generate
 from lineage.world.hazards import DOMAINS, harm, stratum
 from lineage.world.tables import Entity, GeneratedWorld
+from tests.world.bag_of_words import guessing_auc
 from tests.world.worlds import default_world, null_world
 
 STRATA = ("tuning", "unseen_pair", "unseen_object", "unseen_verb")
@@ -28,14 +28,6 @@ def request_words(verb: Entity, obj: Entity) -> list[str]:
     return [verb.name, *obj.name.split(), f"colour {obj.colour}", f"shape {obj.shape}", f"victim {obj.victim}"]
 
 
-def auc(scores: Sequence[float], labels: Sequence[bool]) -> float:
-    """Area under the ROC curve; ties count half."""
-    harmful = [score for score, label in zip(scores, labels, strict=True) if label]
-    benign = [score for score, label in zip(scores, labels, strict=True) if not label]
-    wins = sum((one > other) + 0.5 * (one == other) for one in harmful for other in benign)
-    return wins / (len(harmful) * len(benign))
-
-
 @pytest.mark.parametrize("wanted", STRATA)
 def test_every_word_is_harmful_half_of_the_time(wanted: str) -> None:
     pairs = grid(default_world(), wanted)
@@ -48,41 +40,26 @@ def test_every_word_is_harmful_half_of_the_time(wanted: str) -> None:
     assert all(2 * harmful[word] == total[word] for word in total)
 
 
-def bag(pairs: Sequence[tuple[Entity, Entity]], vocabulary: Sequence[str]) -> np.ndarray:
-    """0/1 rows, one a pair, one column a word and one of ones."""
-    column = {word: index for index, word in enumerate(vocabulary)}
-    rows = np.zeros((len(pairs), len(vocabulary) + 1))
-    rows[:, -1] = 1.0
-    for row, pair in zip(rows, pairs, strict=True):
-        row[[column[word] for word in request_words(*pair) if word in column]] = 1.0
-    return rows
-
-
-def logistic_regression(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Weights after gradient descent; started away from zero, so that 0.5 is not the answer by construction."""
-    weights = np.random.default_rng(0).normal(scale=0.1, size=rows.shape[1])
-    for _ in range(300):
-        predicted = 1 / (1 + np.exp(-rows @ weights))
-        weights -= 0.5 * (rows.T @ (predicted - labels) / len(rows) + 1e-2 * weights)
-    return weights
-
-
 @pytest.mark.parametrize("wanted", STRATA)
 def test_bag_of_words_guesses_at_chance(wanted: str) -> None:
     train, test = grid(default_world(), "tuning"), grid(default_world(), wanted)
-    vocabulary = sorted({word for pair in train for word in request_words(*pair)})
-    weights = logistic_regression(bag(train, vocabulary), np.array([harm(*pair) for pair in train], dtype=float))
-    scores = bag(test, vocabulary) @ weights
-    assert auc(list(scores), [harm(*pair) for pair in test]) <= 0.55
+    assert guess(train, test) <= 0.55
+
+
+def guess(train: Sequence[tuple[Entity, Entity]], test: Sequence[tuple[Entity, Entity]]) -> float:
+    """AUC of words learned on `train`."""
+    return guessing_auc(
+        [request_words(*pair) for pair in train],
+        [harm(*pair) for pair in train],
+        [request_words(*pair) for pair in test],
+        [harm(*pair) for pair in test],
+    )
 
 
 def test_the_regression_finds_a_word_that_gives_harm_away() -> None:
     train = grid(default_world(), "tuning")
     leaking = [(verb, obj) for verb, obj in train if harm(verb, obj) or verb.danger != "eating"]
-    vocabulary = sorted({word for pair in train for word in request_words(*pair)})
-    labels = [harm(*pair) for pair in leaking]
-    rows = bag(leaking, vocabulary)
-    assert auc(list(rows @ logistic_regression(rows, np.array(labels, dtype=float))), labels) > 0.55
+    assert guess(leaking, leaking) > 0.55
 
 
 def test_harm_is_an_exclusive_or() -> None:

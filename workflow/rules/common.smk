@@ -74,11 +74,22 @@ def names(stage, section):
     return "|".join(made) or "none"
 
 
+def planned(folder):
+    """The job of an artifact; a target whose section of the config is null ends Snakemake with a message."""
+    if folder not in PLAN:
+        section = Path(folder).name
+        stop(
+            f"{folder} is no part of this experiment, because `{section}` is null in its config.\n"
+            "  Give it (docs/config.md; `config.yaml` holds an example), or name another target."
+        )
+    return PLAN[folder]
+
+
 def parents(folder, role):
     """Input function: manifests of the artifacts that `folder` reads as `role`; none where it reads none."""
 
     def find(wildcards):
-        return [manifest(parent) for parent in PLAN[folder.format(**wildcards)].inputs.get(role, [])]
+        return [manifest(parent) for parent in planned(folder.format(**wildcards)).inputs.get(role, [])]
 
     return find
 

@@ -81,7 +81,7 @@ rule inject:
         state=state,
     wildcard_constraints:
         run=names("inject", "trajectories"),
-    threads: EXPERIMENT.execution.processes
+    threads: EXPERIMENT.execution.inject_threads * EXPERIMENT.execution.processes
     resources:
         mem_mb=2000,
         gpu=EXPERIMENT.execution.processes,
@@ -129,6 +129,7 @@ rule forecast:
     "Predict gains and recall from facts met once, before they are measured."
     input:
         calibration=parents("forecasts/{run}", "calibration"),
+        plan=parents("forecasts/{run}", "plan"),
         injections=parents("forecasts/{run}", "injections"),
         exposures=parents("forecasts/{run}", "exposures"),
         world=parents("forecasts/{run}", "world"),
@@ -152,7 +153,8 @@ rule forecast:
         "../../envs/lineage.yaml"
     shell:
         "python -m lineage.stage forecast --spec {params.spec:q} --code {params.code:q}"
-        " --input calibration {input.calibration:q} --input injections {input.injections:q}"
+        " --input calibration {input.calibration:q} --input plan {input.plan:q}"
+        " --input injections {input.injections:q}"
         " --input exposures {input.exposures:q} --input world {input.world:q}"
         " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"
 

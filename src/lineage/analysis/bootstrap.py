@@ -10,10 +10,10 @@ import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 from lineage.analysis.trajectories import Floats, Integers
 
@@ -153,16 +153,5 @@ def _at(ordered: Floats, position: Floats) -> Floats:
 def _stretch(clusters: int) -> float:
     """How much wider than a quantile of the draws an interval over so few clusters has to be."""
     assert clusters > 1
-    return t_quantile(clusters - 1) / NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt(clusters / (clusters - 1))
-
-
-def t_quantile(freedom: int) -> float:
-    """97.5 % point of Student's t: 2.201 for 11, 2.045 for 29 (Abramowitz and Stegun 26.7.5; within 1 % from 2 on)."""
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / freedom**power for power, term in enumerate(terms, start=1))
+    end = (1 + LEVEL) / 2
+    return float(stdtrit(clusters - 1, end) / ndtri(end)) * math.sqrt(clusters / (clusters - 1))

@@ -25,11 +25,12 @@ import numpy as np
 
 from lineage.analysis.bootstrap import Estimate, weighted_mean
 from lineage.analysis.forgetting_laws import LAWS, SHORTEST_CURVE, held_out_errors
-from lineage.analysis.groups import ALL, DEPTHS, SPLIT_HALF, Group, RunFigures, equally_stated
-from lineage.analysis.summary import NO_FIT, Quantity, Summary
+from lineage.analysis.groups import Group, RunFigures, equally_stated
+from lineage.analysis.names import ALL_DEPTHS, NO_FIT, PLACEBO_SUBTRACTED, SPLIT_HALF
+from lineage.analysis.summary import Quantity, Summary
+from lineage.data.facts import DEPTHS
 
 DUPLICATE, PARAPHRASE, ONCE = "duplicate", "paraphrase", "once"
-PLACEBO_SUBTRACTED = "placebo_subtracted"
 PAIRS = (("memorization", "semantic"), ("semantic", "compositional"), ("memorization", "compositional"))
 EFFECTIVITY: Quantity = (NO_FIT, "effectivity")
 FIRST: Quantity = (NO_FIT, "effectivity_first")
@@ -55,7 +56,7 @@ def contrasts(run: RunFigures) -> list[Contrast]:
 
 def _acquired(run: RunFigures) -> Iterator[Contrast]:
     """K1: everything of each arm, and of all arms by their facts."""
-    for depth in (*DEPTHS, ALL):
+    for depth in (*DEPTHS, ALL_DEPTHS):
         members = [run.groups[name, depth] for name in run.injected if (name, depth) in run.groups]
         found: dict[tuple[str, str, Quantity], list[tuple[Estimate, Group]]] = {}
         for group in members:
@@ -141,7 +142,7 @@ def fits_laws(summary: Summary) -> bool:
 def _wordings(run: RunFigures) -> Iterator[Contrast]:
     """K5, and the check that both arms start alike."""
     pair = f"{DUPLICATE}-{PARAPHRASE}"
-    for depth in (*DEPTHS, ALL):
+    for depth in (*DEPTHS, ALL_DEPTHS):
         if (DUPLICATE, depth) not in run.groups or (PARAPHRASE, depth) not in run.groups:
             continue
         groups = run.groups[DUPLICATE, depth], run.groups[PARAPHRASE, depth]
@@ -162,7 +163,7 @@ def _first_and_later(run: RunFigures) -> Iterator[Contrast]:
             if arm in run.injected and len(each.value) > 1:
                 estimate = each[0] - replace(each, rows=each.rows[:, 1:].mean(axis=1))
                 yield Contrast(f"first-later {arm}", depth, estimator, EFFECTIVITY, estimate, group.num_facts)
-    for depth in (*DEPTHS, ALL):
+    for depth in (*DEPTHS, ALL_DEPTHS):
         if (ONCE, depth) in run.groups and (DUPLICATE, depth) in run.groups:
             groups = run.groups[ONCE, depth], run.groups[DUPLICATE, depth]
             facts = sum(group.num_facts for group in groups)

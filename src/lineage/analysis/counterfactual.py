@@ -21,6 +21,13 @@ SignalName = Literal["raw", "drift", "twin", "gain"]
 `raw`: v, with neither."""
 
 
+def best_signal(*, has_never: bool, has_twin: bool) -> SignalName:
+    """What gains can be read from."""
+    if has_never:
+        return "gain" if has_twin else "drift"
+    return "twin" if has_twin else "raw"
+
+
 def twin_difference(run: Measurements, twin: Measurements) -> Measurements:
     """d at every probe and step.
 
@@ -84,7 +91,7 @@ def signal_of(arm: Arm, measured: Measurements, *, never: Arm | None, has_twin: 
     Raises:
         UserError: a missing measurement, or no never-injected probe of one of the arm's depths.
     """
-    name: SignalName = ("gain" if has_twin else "drift") if never else ("twin" if has_twin else "raw")
+    name = best_signal(has_never=never is not None, has_twin=has_twin)
     scale = arm.tokens_per_byte[:, None] if per_byte else 1.0
     placebo = None if never is None else placebo_for(arm, never, measured, per_byte=per_byte)
     return Signal(name, arm.curves(measured) * scale, placebo)

@@ -9,7 +9,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lineage.analysis.bootstrap import Estimate, Resamples, resample
-from lineage.analysis.counterfactual import Signal, SignalName, largest_before, signal_of, twin_difference
+from lineage.analysis.counterfactual import (
+    Signal,
+    SignalName,
+    best_signal,
+    largest_before,
+    signal_of,
+    twin_difference,
+)
+from lineage.analysis.names import ALL_DEPTHS, SPLIT_HALF, paper_name
 from lineage.analysis.split_half import GroupCurves, mean_gain, split_half, split_half_of
 from lineage.analysis.summary import (
     PaperFigures,
@@ -21,12 +29,9 @@ from lineage.analysis.summary import (
 )
 from lineage.analysis.trajectories import Arm, Floats, Measurements, on_schedule, read_arms, read_measurements
 from lineage.config.acquisition import Acquisition
+from lineage.config.injection import PLACEBO
+from lineage.data.facts import DEPTHS
 from lineage.errors import UserError
-
-ALL = "all"
-"""Depths pooled."""
-DEPTHS = ("memorization", "semantic", "compositional")
-SPLIT_HALF = "split_half"
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,10 @@ class Group:
     """[encounter + 1] in nats per byte."""
     stated: dict[bool, Estimate]
     """[encounter + 1] split-half E of the probes whose target the injected text held, and of the others."""
+    before: float
+    """Mean log-probability just before the first encounter: how far it lies below 0 is the room for a gain."""
     curves: dict[str, Estimate]
-    """[time] mean curves: raw, twin, gain."""
+    """[time] mean curves by signal, each less its own value just before the first encounter."""
     accumulated: Estimate
     """[encounter] gain just before each encounter."""
 
@@ -100,12 +107,7 @@ class RunFigures:
     @property
     def injected(self) -> list[str]:
         """Arms that the claims are about: all but the placebo (in a run without injection too)."""
-        return [name for name in self.arms if name != self.config.placebo]
-
-
-def paper_name(factor: float) -> str:
-    """Name of the paper's estimator with one factor of the filter: `paper_iqr_1.5`."""
-    return f"paper_iqr_{factor}"
+        return [name for name in self.arms if name != PLACEBO]
 
 
 def run_figures(
@@ -142,13 +144,12 @@ def run_figures(
     treated = {name: _treated(config, arm, arms, resamples, run, difference) for name, arm in arms.items()}
     groups: dict[tuple[str, str], Group] = {}
     for name, one in treated.items():
-        for depth in (*DEPTHS, ALL):
-            chosen = np.ones(len(one.arm.probes), np.bool_) if depth == ALL else one.arm.depth == depth
+        for depth in (*DEPTHS, ALL_DEPTHS):
+            chosen = np.ones(len(one.arm.probes), np.bool_) if depth == ALL_DEPTHS else one.arm.depth == depth
             if chosen.any():
                 placebo = _placebo_effectivity(config, one, arms, depth, run)
                 groups[name, depth] = _group(config, one, depth, chosen, placebo, run, difference)
-    never = arms.get(config.placebo)
-    signal: SignalName = ("gain" if difference else "drift") if never else ("twin" if difference else "raw")
+    signal = best_signal(has_never=PLACEBO in arms, has_twin=difference is not None)
     exact = None if difference is None else largest_before(difference, first_injection)
     return RunFigures(config, treated, groups, signal, exact)
 
@@ -161,11 +162,11 @@ def _treated(
     run: Measurements,
     difference: Measurements | None,
 ) -> Treated:
-    never = arms.get(config.placebo) if arm.name != config.placebo else None
+    never = arms.get(PLACEBO) if arm.name != PLACEBO else None
     measured, has_twin = (run, False) if difference is None else (difference, True)
     signal = signal_of(arm, measured, never=never, has_twin=has_twin)
     per_byte = signal_of(arm, measured, never=never, has_twin=has_twin, per_byte=True)
-    return Treated(arm, signal, per_byte, resamples[arm.name], resamples[config.placebo] if never else None)
+    return Treated(arm, signal, per_byte, resamples[arm.name], resamples[PLACEBO] if never else None)
 
 
 def _placebo_effectivity(
@@ -174,8 +175,8 @@ def _placebo_effectivity(
     """What the paper's estimator finds at the arm's encounters in facts that are never injected."""
     if one.never is None:
         return None
-    moved = on_schedule(arms[config.placebo], one.arm)
-    depths = one.arm.depth if depth == ALL else np.asarray([depth])
+    moved = on_schedule(arms[PLACEBO], one.arm)
+    depths = one.arm.depth if depth == ALL_DEPTHS else np.asarray([depth])
     chosen = np.isin(moved.depth, depths)
     return paper_effectivity(moved, moved.curves(run), chosen, factor=config.iqr_factors[0], facts=one.never)
 
@@ -208,6 +209,7 @@ def _group(
         halves=split_half_summary(halves, lags, config.lags),
         halves_per_byte=joined(per_byte.effectivity, per_byte.pooled),
         stated=_by_stated(one, chosen, group),
+        before=float(raw[chosen, 0].mean()),
         curves=_curves(one, weights, raw, gain, difference),
         accumulated=_since_first(gain, schedule.starts),
     )
@@ -233,15 +235,20 @@ def _by_stated(one: Treated, chosen: NDArray[np.bool_], group: GroupCurves) -> d
 def _curves(
     one: Treated, weights: Floats, raw: Floats, gain: Estimate, difference: Measurements | None
 ) -> dict[str, Estimate]:
+    """By signal: v, d where there is a twin, and the arm's best one.
+
+    Facts that start later than the first have gained from its encounters already, so each curve is taken from its own
+    time 0.
+    """
+
     def mean(curves: Floats) -> Estimate:
         return mean_gain(GroupCurves.of(one.arm, Signal("raw", curves, None), weights), one.facts, None)
 
-    found = {"raw": mean(raw - raw[:, :1])}
+    found = {"raw": mean(raw)}
     if difference is not None:
         found["twin"] = mean(one.arm.curves(difference))
-    if one.never is not None:
-        found["gain"] = gain if difference is not None else _since_first(gain, np.arange(raw.shape[1]))
-    return found
+    found[one.signal.name] = gain
+    return {name: _since_first(curve, np.arange(raw.shape[1])) for name, curve in found.items()}
 
 
 def _since_first(gain: Estimate, columns: np.ndarray) -> Estimate:
@@ -262,7 +269,7 @@ def equally_stated(run: RunFigures, first: str, second: str, depth: str) -> tupl
     for number, one in enumerate(pair):
         mine, other = counts[number], counts[1 - number]
         share = [other.get(key, 0) / (mine[key] + other.get(key, 0)) for key in strata[number]]
-        weights = np.where((one.arm.depth == depth) | (depth == ALL), share, 0.0)
+        weights = np.where((one.arm.depth == depth) | (depth == ALL_DEPTHS), share, 0.0)
         if not weights.any():
             return None
         lags = one.arm.schedule.lags(run.config.lags)

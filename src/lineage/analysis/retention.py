@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lineage.analysis.acquisition import local_maxima
+from lineage.analysis.names import LOG_FIT, PAPERS_FIT
 from lineage.analysis.trajectories import Floats, Integers, Schedule, interpolated
 
 
@@ -90,7 +91,7 @@ def uniform_log_t(lags: Integers) -> Floats:
     return np.diff(edges)
 
 
-WEIGHTS = {"uniform_t": uniform_t, "uniform_log_t": uniform_log_t}
+WEIGHTS = {PAPERS_FIT: uniform_t, LOG_FIT: uniform_log_t}
 SHORTEST_FIT = 3
 """Fewest lags behind a fit."""
 

@@ -43,6 +43,3 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "samples": _schema(("resample", _COUNT), *_GROUP, *_QUANTITY, ("value", pa.float32())),
 }  # fmt: skip
-
-POOLED = -1
-"""`encounter` of figures over all encounters."""

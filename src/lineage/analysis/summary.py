@@ -16,11 +16,11 @@ from lineage.analysis.acquisition import (
     without_failures,
 )
 from lineage.analysis.bootstrap import Estimate, Resamples
+from lineage.analysis.names import NO_FIT
 from lineage.analysis.retention import SHORTEST_FIT, WEIGHTS, fit_log_line, half_life, retainabilities
 from lineage.analysis.split_half import SplitHalf
 from lineage.analysis.trajectories import Arm, Floats, Integers
 
-NO_FIT = "none"
 _VALUES_AT_ONCE = 1 << 22
 
 Quantity = tuple[str, str]

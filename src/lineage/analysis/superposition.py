@@ -16,6 +16,8 @@ from lineage.analysis.trajectories import Floats
 def kernel(lags: ArrayLike, a_star: float) -> Floats:
     """r(s) for lags >= 1: 1 at s = 1, never below 0; `a_star` is the normalised decay a / R(1) of the once arm.
 
+    A negative one, which noise or drift can give, makes r grow.
+
     >>> kernel([1, 10, 100, 1e5, 1e6], 0.2)
     array([1. , 0.8, 0.6, 0. , 0. ])
     """

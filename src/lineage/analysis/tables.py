@@ -17,12 +17,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lineage.analysis.bootstrap import Estimate
-from lineage.analysis.contrasts import PLACEBO_SUBTRACTED, contrasts, fits_laws
+from lineage.analysis.contrasts import contrasts, fits_laws
 from lineage.analysis.forgetting_laws import LAWS, fit_laws, identification, log_linear_gate
-from lineage.analysis.groups import SPLIT_HALF, Group, RunFigures, paper_name
+from lineage.analysis.groups import Group, RunFigures
+from lineage.analysis.names import PLACEBO_SUBTRACTED, POOLED, SPLIT_HALF, paper_name
 from lineage.analysis.retention import inverse
-from lineage.analysis.schemas import POOLED, SCHEMAS
+from lineage.analysis.schemas import SCHEMAS
 from lineage.analysis.summary import Summary, joined
+from lineage.config.injection import PLACEBO
 
 Row = dict[str, Any]
 _SAMPLED = ("effectivity", "effectivity_first", "a", "r1", "a_star", "half_life_steps")
@@ -67,14 +69,17 @@ def run_metrics(run: RunFigures, tables: dict[str, pa.Table]) -> Row:
         )
     failed: dict[str, dict[str, float | None]] = {}
     placebo: dict[str, float | None] = {}
+    before: dict[str, dict[str, float]] = {}
     for (arm, depth), group in run.groups.items():
         failed.setdefault(arm, {})[depth] = _defined(group.paper.failed.value[-1])
-        if arm == run.config.placebo:
+        before.setdefault(arm, {})[depth] = group.before
+        if arm == PLACEBO:
             placebo[depth] = _defined(group.paper.summaries[0].pooled.value)
     return {
         "signal": run.signal,
         "twin_exact": run.twin_exact,
         "placebo_effectivity": placebo,
+        "log_probability_before": before,
         "share_failed": failed,
         "identification": gates,
         "largest_lag": {

@@ -43,15 +43,21 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True)
 class Gate:
-    """A precondition that every slice must meet: its figure lies between the bounds, which are allowed."""
+    """A precondition that every slice must meet: its figure lies between the bounds."""
 
     text: str
     at_least: float = -math.inf
     at_most: float = math.inf
+    above: float = -math.inf
+    """The figure must be larger: an interval that ends at 0 does not tell a sign."""
 
     def passes(self, figure: float) -> bool:
-        """Whether the figure lies between the bounds."""
-        return self.at_least <= figure <= self.at_most
+        """Whether the figure lies between the bounds.
+
+        >>> Gate("share", at_least=0.0).passes(0.0), Gate("lower end", above=0.0).passes(0.0)
+        (True, False)
+        """
+        return self.above < figure and self.at_least <= figure <= self.at_most
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ class Claim(Generic[StudyT]):
     null_row: str | None = None
     """The same within each slice: a secondary row that measures where the cause is absent; what it expects is a false
     support."""
+    control: str | None = None
+    """In words, what stands in for a null that can be supported; the rate of false supports does not count it."""
     rows: tuple[Row[StudyT], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +105,8 @@ class Claim(Generic[StudyT]):
             assert (row.measure is None) == bool(row.weakest_of), f"{self.id}, {row.name}: measure or weakest_of"
             assert set(row.weakest_of) <= set(names), f"{self.id}, {row.name}: {row.weakest_of}"
         assert self.null_row is None or self.null_row in names, f"{self.id}: {self.null_row}"
-        assert self.null_row is None or self.null_world is None, f"{self.id}: one null, not two"
+        nulls = [one for one in (self.null_world, self.null_row, self.control) if one is not None]
+        assert len(nulls) < 2, f"{self.id}: one null, not two: {nulls}"
 
     def row(self, name: str) -> Row[StudyT]:
         """The row of that name."""

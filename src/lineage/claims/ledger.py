@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from lineage.claims.claim import Claim, Row
-from lineage.claims.slices import DATA, FULL_WORLD, Statistic
+from lineage.claims.slices import DATA, FULL_WORLD, Slice, Statistic
 from lineage.claims.statistics import (
     LEVEL,
     NOT_TESTABLE,
@@ -115,18 +115,19 @@ class _Judged:
     p_value: float | None = None
 
 
-def make_ledger(claims: Sequence[Claim[Any]], statistics: Sequence[Statistic]) -> Ledger:
+def make_ledger(claims: Sequence[Claim[Any]], statistics: Sequence[Statistic], *, own: Slice | None = None) -> Ledger:
     """Judges every claim of one study, for generated and real data apart.
 
-    Slices of different designs are never mixed: of each kind of data the design with most seeds is judged, the first
-    one among equals.
+    Slices of different designs are never mixed: of each kind of data one design is judged, that of the slice `own`
+    where it is of that kind, else the one with most seeds, the first among equals.
     """
     rows: list[LedgerRow] = []
     cases: list[NullCase] = []
     kinds = {one.data for one in statistics} or {DATA[0]}
     for data in [kind for kind in DATA if kind in kinds]:
-        design = _largest_design([one for one in statistics if one.data == data])
-        table = _Table([one for one in statistics if (one.data, one.design) == (data, design)])
+        kept = [one for one in statistics if one.data == data]
+        design = own.design if own is not None and own.data == data else _largest_design(kept)
+        table = _Table([one for one in kept if one.design == design])
         found = [_null_cases(claim, table, data) for claim in claims]
         cases += [case for claim_cases in found for case in claim_cases]
         judged = [
@@ -266,7 +267,7 @@ def _corrected(rows: Sequence[LedgerRow]) -> list[LedgerRow]:
 
 def _with_null(claim: Claim[Any], row: LedgerRow, table: _Table, cases: Sequence[NullCase]) -> LedgerRow:
     if claim.null_world is None and claim.null_row is None:
-        return replace(row, null_result="no null declared")
+        return replace(row, null_result=f"no null; {claim.control}" if claim.control else "no null declared")
     if claim.null_world is not None:
         judged = _judge(claim, claim.primary, table, claim.null_world)
     else:

@@ -31,6 +31,7 @@ class Slice:
     seed: int
     data: str
     design: str
+    design_digest: str
 
     @property
     def text(self) -> str:
@@ -58,12 +59,14 @@ class Statistic:
     seed: int
     data: str
     design: str
-    """What all slices share that are judged together: sizes of models and runs."""
+    """Name of what all slices share that are judged together: models, runs, comparisons."""
+    design_digest: str
+    """Digest of the specs of all that, seed and null world taken out: one name has one digest."""
 
     @property
     def slice(self) -> Slice:
         """The slice that it belongs to."""
-        return Slice(self.world, self.seed, self.data, self.design)
+        return Slice(self.world, self.seed, self.data, self.design, self.design_digest)
 
 
 COLUMNS = tuple(one.name for one in fields(Statistic))
@@ -126,7 +129,8 @@ def from_csv(text: str, *, place: str) -> list[Statistic]:
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise UserError(
             f"{place}: its columns are {', '.join(reader.fieldnames or ())}, expected {', '.join(COLUMNS)}.\n"
-            "  Only files `statistics.csv` of the stage that wrote them belong here."
+            "  Only files `statistics.csv` of the stage that wrote them belong here: remove it, and if an older version"
+            " wrote it, make the slice again."
         )
     found: list[Statistic] = []
     for line, cells in enumerate(reader, start=2):
@@ -152,6 +156,7 @@ def _parsed(cells: dict[str, str], *, place: str) -> Statistic:
         world=cells["world"],
         data=cells["data"],
         design=cells["design"],
+        design_digest=cells["design_digest"],
         gate=cells["gate"] or None,
         items=items,
         seed=seed,
@@ -171,12 +176,13 @@ def _check_unique(statistics: Sequence[Statistic], *, place: str) -> None:
         seen.add(key)
 
 
-def merge(own: Sequence[Statistic], kept: Iterable[tuple[str, Sequence[Statistic]]]) -> list[Statistic]:
+def merge(own: Sequence[Statistic], kept: Sequence[tuple[str, Sequence[Statistic]]]) -> list[Statistic]:
     """The own slice and all others by place; a copy of the own one gives way to it.
 
     Raises:
-        UserError: two kept files hold the same slice.
+        UserError: two kept files hold the same slice, or one name stands for two designs.
     """
+    _check_designs([("this experiment", own), *kept])
     mine = {one.slice for one in own}
     merged = list(own)
     place_of: dict[Slice, str] = {}
@@ -190,3 +196,23 @@ def merge(own: Sequence[Statistic], kept: Iterable[tuple[str, Sequence[Statistic
             place_of[key] = place
         merged += [one for one in statistics if one.slice not in mine]
     return merged
+
+
+def _check_designs(places: Iterable[tuple[str, Sequence[Statistic]]]) -> None:
+    """
+    Raises:
+        UserError: with the places of each digest.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for place, statistics in places:
+        for design, digest in dict.fromkeys((one.design, one.design_digest) for one in statistics):
+            found.setdefault(design, {}).setdefault(digest, []).append(place)
+    for design, digests in found.items():
+        if len(digests) > 1:
+            lines = [f"  {digest}: {', '.join(places)}" for digest, places in digests.items()]
+            raise UserError(
+                f"design '{design}' names {len(digests)} designs, by the digest of their specs:\n"
+                + "\n".join(lines)
+                + "\n  Models, runs or comparisons differ, so they are never judged together. Give this experiment a"
+                " `knowledge.design` of its own, or remove the files of the other design."
+            )

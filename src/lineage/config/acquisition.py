@@ -19,8 +19,6 @@ class Acquisition(Frozen):
     used where a figure has one only."""
     lags: tuple[Annotated[int, Field(ge=1)], ...] = (10, 30, 100, 300, 1000)
     """Steps behind the last peak at which retention is compared; those that the run does not reach are left out."""
-    placebo: str = "never"
-    """Arm whose facts are probed and never injected; without such an arm nothing is subtracted."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of resamples and halves."""
 

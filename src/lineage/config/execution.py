@@ -15,7 +15,9 @@ class Execution(Frozen):
     gpus: Annotated[int, Field(ge=0)] = 0
     """GPUs granted to the job; set by the workflow from its resources."""
     threads: Annotated[int, Field(ge=1)] = 2
-    """CPU threads of a training job; every other job takes one."""
+    """CPU threads of a job that pretrains; every other job takes one, but for `inject_threads`."""
+    inject_threads: Annotated[int, Field(ge=1)] = 1
+    """CPU threads of one run of the knowledge study, of which several run side by side."""
     processes: Annotated[int, Field(ge=1)] = 1
     """Data-parallel processes of a training job (torchrun)."""
     micro_batch_rows: Annotated[int, Field(ge=1)] | None = None

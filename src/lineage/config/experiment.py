@@ -145,7 +145,8 @@ class ForecastEntry(Forecast):
     """Predictions that are made before anything that they predict is measured."""
 
     calibration: Name
-    """Run with the arms `once` and `never` only, whose facts no other run injects: it gives the kernel."""
+    """Run whose facts no other run injects and meet their text once at most: the arms `once` (or what `forecast.once`
+    names) and `never`. It gives the kernel."""
 
 
 class KnowledgeEntry(Frozen):
@@ -160,9 +161,12 @@ class KnowledgeEntry(Frozen):
     forecast: ForecastEntry | None = None
     """What is predicted beforehand; None: nothing, and the claims about forecasts are not testable."""
     null: InjectionNull = "none"
-    """A null world of all runs: nothing is injected, depths of probes dealt anew, or no paraphrases."""
+    """A null world of all runs. `no_injection`: the facts of the arms are not injected; their rows get decoys, texts of
+    people whom no arm has and no probe asks for, and the twin keeps the background there. `permuted_cues`: depths of a
+    fact's probes are dealt anew. `same_text`: the paraphrase arm gets the passage."""
     design: Name = "default"
-    """Name of what all slices share that are judged together: models, runs, steps."""
+    """Name of what all slices share that are judged together: models, runs, comparisons. A digest of their specs, all
+    but seed and null world, goes with it: slices of one name and different digests are refused."""
     slices: str | None = None
     """Folder of the `statistics.csv` of other seeds and null worlds, which the ledger reads beside this one's, relative
     to the folder in which snakemake runs; None: this one alone."""

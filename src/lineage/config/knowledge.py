@@ -104,6 +104,8 @@ class Knowledge(KnowledgeComparisons):
     design: RunName = "default"
     """Name of what all slices share that are judged together (models, runs, steps): slices of different designs are
     never mixed."""
+    design_digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    """Digest of the specs of all that, made by the plan: slices of one name and different digests are refused."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
     """Resamples of the intervals that are made here (recall by exposure, over subjects)."""
     bootstrap_seed: int = 0

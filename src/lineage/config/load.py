@@ -15,7 +15,9 @@ from lineage.config.messages import explain, sentence
 from lineage.config.references import check_references
 from lineage.errors import UserError
 
-NAMED_SECTIONS = ("documents", "corpora", "tokenizers", "tokens", "facts", "models", "knowledge.runs")
+NAMED_SECTIONS = (
+    "documents", "corpora", "tokenizers", "tokens", "facts", "models", "knowledge.runs", "knowledge.runs.<name>.arms",
+)  # fmt: skip
 """Sections that map names to entries; an overlay removes an entry by setting it to null."""
 
 
@@ -82,16 +84,19 @@ def named_null(node: Any) -> Any:
     return [named_null(one) for one in node] if isinstance(node, list) else node
 
 
-def _without_removed(node: dict[str, Any], path: str = "") -> dict[str, Any]:
+def _without_removed(node: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
     """The mapping without the entries of named sections that are null."""
-    kept: dict[str, Any] = {}
-    for key, value in node.items():
-        if value is None and path in NAMED_SECTIONS:
-            continue
-        place = f"{path}.{key}" if path else key
-        above = any(section == place or section.startswith(f"{place}.") for section in NAMED_SECTIONS)
-        kept[key] = _without_removed(value, place) if above and isinstance(value, dict) else value
-    return kept
+    removes = any(_is_section(path, section) for section in NAMED_SECTIONS)
+    return {
+        key: _without_removed(value, (*path, str(key))) if isinstance(value, dict) else value
+        for key, value in node.items()
+        if value is not None or not removes
+    }
+
+
+def _is_section(path: tuple[str, ...], section: str) -> bool:
+    keys = section.split(".")
+    return len(path) == len(keys) and all(key in (part, "<name>") for part, key in zip(path, keys, strict=True))
 
 
 def seeded(experiment: Experiment) -> Experiment:

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lineage.config.experiment import Experiment
+from lineage.config.load import NAMED_SECTIONS
 
 Schema = dict[str, Any]
 
 TOP = "Top level"
-INTRODUCTION = """\
+INTRODUCTION = f"""\
 # Config reference
 
 Generated from the models in `src/lineage/config/` by `lineage config docs`; edit their docstrings, not this page.
 
 `config.yaml` describes one experiment. Overlays (`snakemake --configfile overlay.yaml`) change it: mappings merge key
-by key, lists and everything else are replaced, and `null` removes an entry of `documents`, `corpora`, `tokenizers`,
-`tokens` or `models`. Unknown keys are errors. `lineage config check` reads the files as the workflow does and says
-what is wrong.
+by key, lists and everything else are replaced, and `null` removes an entry of
+{", ".join(f"`{section}`" for section in NAMED_SECTIONS)}.
+Unknown keys are errors. `lineage config check` reads the files as the workflow does and says what is wrong.
 """
 
 

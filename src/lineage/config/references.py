@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lineage.config.experiment import WORLD, Experiment, ImportEntry, KnowledgeEntry, ModelEntry, PretrainEntry
+from lineage.config.experiment import (
+    WORLD,
+    CorpusEntry,
+    Experiment,
+    ForecastEntry,
+    ImportEntry,
+    KnowledgeEntry,
+    ModelEntry,
+    PretrainEntry,
+)
+from lineage.config.facts import FactReading
+from lineage.config.injection import PLACEBO
 from lineage.config.messages import did_you_mean, listed
 
 TWIN = "_twin"
@@ -22,7 +33,7 @@ def check_references(experiment: Experiment) -> list[Mistake]:
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:
-        mistakes = [*_tokenizers_agree(experiment)]
+        mistakes = [*_tokenizers_agree(experiment), *_backgrounds_are_unread(experiment)]
     return mistakes
 
 
@@ -81,24 +92,44 @@ def _comparison_references(experiment: Experiment, study: KnowledgeEntry) -> Ite
         scores = experiment.scores
         if not mistakes and (scores is None or (scores.models is not None and reference not in scores.models)):
             yield path, f"is '{reference}', which is not scored: name it in `scores.models`"
-    if study.forecast is None:
+    if study.forecast is not None:
+        yield from _calibration(experiment, study, study.forecast)
+
+
+def _calibration(experiment: Experiment, study: KnowledgeEntry, forecast: ForecastEntry) -> Iterator[Mistake]:
+    """The kernel comes from facts that are met once and that no predicted run injects."""
+    name, path = forecast.calibration, "knowledge.forecast.calibration"
+    if name not in study.runs:
+        yield _unknown(path, name, "run", "knowledge.runs", study.runs)
         return
-    calibration = study.forecast.calibration
-    if calibration not in study.runs:
-        yield _unknown("knowledge.forecast.calibration", calibration, "run", "knowledge.runs", study.runs)
-    elif calibration in compared.runs:
-        yield (
-            "knowledge.forecast.calibration",
-            f"is '{calibration}', which `compare` names too: calibrate on another run",
-        )
-    else:
-        facts = study.runs[calibration].facts
-        sharing = [name for name, run in study.runs.items() if name != calibration and run.facts == facts]
-        if sharing:
-            message = (
-                f"is '{facts}', which '{sharing[0]}' injects too: give it facts of its own (`skip` of their source)"
-            )
-            yield f"knowledge.runs.{calibration}.facts", message
+    if name in study.compare.runs:
+        yield path, f"is '{name}', which `compare` names too: calibrate on another run"
+    if forecast.once == PLACEBO:
+        yield "knowledge.forecast.once", f"is '{PLACEBO}', the placebo: name the arm whose facts are met once"
+    arms = study.runs[name].arms
+    for arm in (forecast.once, PLACEBO):
+        if arm not in arms:
+            message = f"is '{name}', a run without the arm '{arm}': give it the arms '{forecast.once}' and '{PLACEBO}'"
+            yield path, f"{message}\n  knowledge.runs.{name}.arms: {listed(arms)}"
+    for arm, settings in arms.items():
+        if settings.encounters > 1:
+            message = f"is {settings.encounters}, but this run calibrates the forecast with facts that are met once"
+            yield f"knowledge.runs.{name}.arms.{arm}.encounters", f"{message}: set 1, or take the arm away (null)"
+    facts = study.runs[name].facts
+    for other, run in study.runs.items():
+        known = {facts, run.facts} <= set(experiment.facts)
+        if other != name and known and _may_share(experiment.facts[facts], experiment.facts[run.facts]):
+            message = f"is '{facts}', of which '{other}' injects facts too (from '{run.facts}')"
+            yield f"knowledge.runs.{name}.facts", f"{message}: give it facts of its own (`skip` of their source)"
+            return
+
+
+def _may_share(one: FactReading, other: FactReading) -> bool:
+    """Whether two sets may hold the same fact: ranges of one source that overlap."""
+    mine, theirs = (reading.model_dump(include={"source", "path", "name", "split"}) for reading in (one, other))
+    before = one.stop is not None and one.stop <= other.skip
+    behind = other.stop is not None and other.stop <= one.skip
+    return mine == theirs and not before and not behind
 
 
 def _data_references(experiment: Experiment) -> Iterator[Mistake]:
@@ -147,6 +178,22 @@ def _held_out_parts_agree(experiment: Experiment) -> Iterator[Mistake]:
                     " what one holds out the other would train on. Give both the same"
                 )
                 yield f"corpora.{name}.{differing[0]}", message
+            elif shared and _is_split(corpus) and corpus.clusters != other.clusters:
+                mine, theirs = _clusters_key(corpus), _clusters_key(other)
+                message = (
+                    f"is another search for duplicates than corpora.{earlier}.{theirs}, and both read '{shared[0]}': of"
+                    " what one holds out the other would train on copies. Give both the same"
+                )
+                yield f"corpora.{name}.{mine}", message
+
+
+def _is_split(corpus: CorpusEntry) -> bool:
+    return corpus.held_out_share > 0 or corpus.continuation_share > 0
+
+
+def _clusters_key(corpus: CorpusEntry) -> str:
+    """The key that says which documents are near duplicates."""
+    return "near_duplicates" if corpus.near_duplicates is not None else "kept_together"
 
 
 def _model_references(experiment: Experiment) -> Iterator[Mistake]:
@@ -220,6 +267,37 @@ def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
                     f" Name a token stream of '{theirs}'\n  tokens: {listed(_streams(experiment, theirs))}"
                 )
                 yield f"{path}.tokens", message
+
+
+def _backgrounds_are_unread(experiment: Experiment) -> Iterator[Mistake]:
+    """A run's background must be new to its checkpoint: its gains would hold what a second reading adds."""
+    runs = experiment.knowledge.runs if experiment.knowledge else {}
+    for name, run in runs.items():
+        background = experiment.tokens[run.tokens]
+        start = run.start.partition("@")[0]
+        for model in _with_ancestors(experiment, start):
+            entry = experiment.models[model]
+            if isinstance(entry, ImportEntry):
+                continue
+            read = experiment.tokens[entry.tokens]
+            known = experiment.corpora[read.corpus].of
+            shared = [one for one in experiment.corpora[background.corpus].of if one in known]
+            if shared and read.part == background.part:
+                unread = [one for one, stream in experiment.tokens.items() if stream.part != read.part]
+                message = (
+                    f"is '{run.tokens}', the {read.part} part of '{shared[0]}', which '{model}' was trained on: a run"
+                    " goes on with text that its checkpoint has not read. Name a stream of another part"
+                    " (`part: continuation`)"
+                )
+                yield f"knowledge.runs.{name}.tokens", f"{message}\n  tokens: {listed(unread)}"
+                break
+
+
+def _with_ancestors(experiment: Experiment, name: str) -> Iterator[str]:
+    """A model and all that it was trained from; there are no cycles."""
+    yield name
+    for parent in experiment.models[name].parents.values():
+        yield from _with_ancestors(experiment, parent.partition("@")[0])
 
 
 def _streams(experiment: Experiment, tokenizer: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,21 @@ from lineage.data.order import Ints, Rows
 
 IGNORED = -100
 """Label of positions that are no target."""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """Tensors of which a row has any number, such as its pictures."""
+
+    values: Tensor
+    """[item, ...] in the order of rows, and within a row in the order in which the model meets them."""
+    row: Tensor
+    """[item] the row that each belongs to, rising."""
+
+    def of_rows(self, start: int, stop: int) -> Tensor:
+        """[item of these rows, ...]"""
+        first, last = torch.searchsorted(self.row, torch.tensor([start, stop])).tolist()
+        return self.values[first:last]
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,10 @@ class Batch:
     """What the loss is divided by: everything that it scores in the whole batch (labels, pairs)."""
     tokens: int
     """Tokens that the model reads in this step, for the log."""
+    attached: Mapping[str, Attached] = field(default_factory=dict)
+    """More arguments of the model, which not every row has; left out where no row of a micro-batch has one."""
+    rows_together: int = 1
+    """So many consecutive rows are never parted: 2 where they are the sides of a preference pair."""
 
     @property
     def num_rows(self) -> int:

@@ -7,13 +7,16 @@ text stands at the head of a row of that step, ended like a document, and pushes
     row before   a b c d e f g h        row after   P P P . a b c d
 
 (Chang et al. 2024, arXiv 2406.11813, appendix D; there all facts start at step 0, one group.)
+
+In the null world `no_injection` steps, rows and texts are those of the full world, but the run reads decoys there: it
+differs from its twin, which keeps the background, by texts of facts that nothing asks for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,10 +37,10 @@ class PlannedFact:
     """Step of the first encounter, planned or virtual."""
     interval: int
     encounter_steps: list[int]
-    """Steps at which it is injected; none in the arms that never are."""
+    """Steps at which it is injected; none in the placebo, none in the null world `no_injection`."""
     schedule_steps: list[int]
-    """The same for an arm with fewer encounters than the longest of its interval, as if it had as many: what the
-    placebo is measured on."""
+    """The same as if it had as many encounters as the longest arm of its interval: what the placebo is measured on. In
+    the null world `no_injection` the steps at which it would be injected."""
     probed_steps: list[int]
 
 
@@ -65,7 +68,8 @@ class InjectionPlan:
     texts: dict[tuple[str, int], Tokens]
     """(fact, variant) to its tokens, the end token included."""
     decoys: dict[tuple[str, int], Tokens]
-    """The same keys to what a twin gets in their place; empty where none is planned."""
+    """The same keys to what a twin, or the run of the null world `no_injection`, gets in their place; empty where none
+    are planned."""
 
 
 def plan_injections(
@@ -84,16 +88,15 @@ def plan_injections(
         for variant in _variants(schedule, schedule.arms[name])
     }
     _check_lengths(needed, schedule)
-    groups = _num_groups(needed, arms, schedule)
-    offsets = [round(group * schedule.interval / groups) for group in range(groups)]
-    group_of = deal_groups(arms, schedule, groups)
-    planned = [
-        _when(fact.id, name, schedule, offsets[group_of[fact.id]]) for name, members in arms.items() for fact in members
-    ]
-    planned = _with_probed_steps(planned, schedule)
-    injections = _rows(planned, schedule, needed)
+    planned, injections = _place(arms, schedule, needed)
+    _check_rows(injections, schedule)
     decoys = _decoys(facts, arms, needed, texts) if schedule.decoys else {}
     _check_lengths(decoys, schedule)
+    if schedule.null == "no_injection":
+        planned = [
+            replace(one, encounter_steps=[], schedule_steps=one.encounter_steps or one.schedule_steps)
+            for one in planned
+        ]
     return InjectionPlan(planned, injections, {key: needed[key] for key in sorted(needed)}, decoys)
 
 
@@ -144,7 +147,8 @@ def _decoys(
     left = [fact for fact in facts if fact.id not in dealt]
     if not left:
         raise UserError(
-            f"twin is 'decoys', but all {len(facts)} facts are dealt to arms, so none is left to take their place.\n"
+            f"decoys are asked for (`twin: decoys`, or the null world no_injection), but all {len(facts)} facts are"
+            " dealt to arms, so none is left to take their place.\n"
             "  Give the run more facts than its arms need (`limit`, `world.injection_people`), or set `twin: original`."
         )
     stand_in = {
@@ -166,8 +170,6 @@ def _rotated(facts: list[Fact], by: int) -> list[Fact]:
 
 def _variants(schedule: Injections, arm: Arm) -> list[int]:
     """The text of each encounter of an arm: 0, 1, 2, ... with paraphrases, else 0 each time."""
-    if schedule.null == "no_injection":
-        return []
     worded = arm.texts == "paraphrases" and schedule.null != "same_text"
     return [encounter if worded else 0 for encounter in range(arm.encounters)]
 
@@ -187,32 +189,42 @@ def _check_lengths(texts: Mapping[tuple[str, int], Tokens], schedule: Injections
         )
 
 
-def _num_groups(
-    texts: Mapping[tuple[str, int], Tokens], arms: Mapping[str, Sequence[Fact]], schedule: Injections
-) -> int:
-    placement = schedule.placement
+def _place(
+    arms: Mapping[str, Sequence[Fact]], schedule: Injections, texts: Mapping[tuple[str, int], Tokens]
+) -> tuple[list[PlannedFact], list[Injection]]:
+    """Steps and rows; with `fixed_share` in the fewest groups that keep every step within its share and its rows.
+
+    Raises:
+        UserError: no number of groups keeps to the share.
+    """
+    placement, batch_tokens = schedule.placement, schedule.optimization.batch_tokens
     if placement.mode != "fixed_share":
-        groups, reason = placement.groups, "placement.groups is"
-    else:
-        # All facts in one group, at the encounter that takes most tokens.
-        most = max(
-            sum(
-                len(texts[fact.id, variants[encounter]])
-                for name, members in arms.items()
-                for variants in [_variants(schedule, schedule.arms[name])]
-                if encounter < len(variants)
-                for fact in members
-            )
-            for encounter in range(max(1, max(arm.encounters for arm in schedule.arms.values())))
-        )
-        groups = max(1, math.ceil(most / (placement.token_share * schedule.optimization.batch_tokens)))
-        reason = f"placement.token_share {placement.token_share} asks for groups:"
-    if groups > schedule.interval:
-        raise UserError(
-            f"{reason} {groups}, more than the {schedule.interval} steps between two encounters: raise `interval`, the"
-            " batch or `token_share`, or lower `facts`."
-        )
-    return groups
+        return _in_groups(placement.groups, arms, schedule, texts)
+    largest = math.inf
+    for groups in range(1, schedule.interval + 1):
+        planned, injections = _in_groups(groups, arms, schedule, texts)
+        most = max(tokens_of_step(injections).values(), default=0)
+        rows_fit = _fullest(injections) < schedule.optimization.batch_rows or groups == schedule.interval
+        if rows_fit and most <= placement.token_share * batch_tokens:
+            return planned, injections
+        largest = min(largest, most)
+    raise UserError(
+        f"placement.token_share is {placement.token_share:g} of a batch of {batch_tokens} tokens, but with any number"
+        f" of groups up to {schedule.interval}, one a step of the interval, a step injects {largest} tokens or more:"
+        f" a share of {math.ceil(1000 * largest / batch_tokens) / 1000:g}.\n"
+        "  Raise `token_share`, `interval` or the batch, or lower `facts` of the arms."
+    )
+
+
+def _in_groups(
+    groups: int, arms: Mapping[str, Sequence[Fact]], schedule: Injections, texts: Mapping[tuple[str, int], Tokens]
+) -> tuple[list[PlannedFact], list[Injection]]:
+    offsets = schedule.group_offsets(groups)
+    group_of = deal_groups(arms, schedule, groups)
+    planned = [
+        _when(fact.id, name, schedule, offsets[group_of[fact.id]]) for name, members in arms.items() for fact in members
+    ]
+    return _with_probed_steps(planned, schedule), _rows(planned, schedule, texts)
 
 
 def deal_groups(arms: Mapping[str, Sequence[Fact]], schedule: Injections, groups: int) -> dict[str, int]:
@@ -241,8 +253,7 @@ def _when(fact: str, name: str, schedule: Injections, group_offset: int) -> Plan
     span = (longest - 1) * interval
     first = schedule.burn_in_steps + group_offset + (schedule.span_steps - span if schedule.align == "last" else 0)
     steps = [first + encounter * interval for encounter in range(longest)]
-    injected = steps[: arm.encounters] if schedule.null != "no_injection" else []
-    return PlannedFact(fact, name, first, interval, injected, steps, [])
+    return PlannedFact(fact, name, first, interval, steps[: arm.encounters], steps, [])
 
 
 def _with_probed_steps(planned: list[PlannedFact], schedule: Injections) -> list[PlannedFact]:
@@ -280,30 +291,45 @@ def probed_steps(fact: PlannedFact, schedule: Injections) -> list[int]:
 def _rows(
     planned: Sequence[PlannedFact], schedule: Injections, texts: Mapping[tuple[str, int], Tokens]
 ) -> list[Injection]:
-    batch_rows = schedule.optimization.batch_rows
-    placement = schedule.placement
-    copies = max(1, round(placement.dose * batch_rows)) if placement.mode == "fixed_dose" else 1
+    """The rows of each step, from its first."""
     due: dict[int, list[tuple[PlannedFact, int]]] = {}
     for one in planned:
         for encounter, step in enumerate(one.encounter_steps):
             due.setdefault(step, []).append((one, encounter))
     found: list[Injection] = []
     for step in sorted(due):
-        if len(due[step]) * copies > batch_rows:
-            raise UserError(
-                f"step {step} would inject {len(due[step])} texts in {len(due[step]) * copies} rows"
-                f" ({copies} a text), but the batch holds {batch_rows} (batch_tokens"
-                f" {schedule.optimization.batch_tokens} / sequence_length {schedule.optimization.sequence_length}).\n"
-                "  Raise `placement.groups` or the batch, or lower `facts` of the arms."
-            )
         row = 0
         for one, encounter in due[step]:
             variant = _variants(schedule, schedule.arms[one.arm])[encounter]
-            for copy in range(copies):
+            for copy in range(schedule.rows_per_encounter):
                 length = len(texts[one.fact, variant])
                 found.append(Injection(step, row, one.fact, one.arm, encounter, variant, copy, length))
                 row += 1
     return found
+
+
+def tokens_of_step(injections: Sequence[Injection]) -> dict[int, int]:
+    """{step: injected tokens} of the steps that inject."""
+    found: dict[int, int] = {}
+    for one in injections:
+        found[one.step] = found.get(one.step, 0) + one.tokens
+    return found
+
+
+def _fullest(injections: Sequence[Injection]) -> int:
+    """The largest number of a row that holds a text."""
+    return max((one.row for one in injections), default=0)
+
+
+def _check_rows(injections: Sequence[Injection], schedule: Injections) -> None:
+    batch, copies, rows = schedule.optimization, schedule.rows_per_encounter, _fullest(injections) + 1
+    if rows > batch.batch_rows:
+        step = next(one.step for one in injections if one.row == rows - 1)
+        raise UserError(
+            f"step {step} would inject {rows // copies} texts in {rows} rows ({copies} a text), but the batch holds"
+            f" {batch.batch_rows} (batch_tokens {batch.batch_tokens} / sequence_length {batch.sequence_length}).\n"
+            "  Raise `placement.groups` or the batch, or lower `facts` of the arms."
+        )
 
 
 def inject_rows(tokens: np.ndarray, occurrence: np.ndarray, texts: Sequence[tuple[int, Tokens]]) -> None:

@@ -8,32 +8,34 @@ from typing import Any, TypeAlias
 
 import altair as alt
 
+from lineage.analysis.names import ALL_DEPTHS, PAPERS, PLACEBO_SUBTRACTED, SPLIT_HALF, paper_name
+from lineage.config.injection import PLACEBO
+
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """vl-convert carries the first, whose letters are as wide as Arial's: the same layout on every machine."""
 
 INK = "#1f2328"
 MUTED = "#59636e"
 GRID = "#e7e9ec"
-PLACEBO = "#767676"
+PLACEBO_COLOUR = "#767676"
 """Whatever was never injected: facts of the placebo arm, chance levels."""
-PLACEBO_ARM = "never"
-"""The arm whose facts are probed like those of the others but injected nowhere."""
 
 # Chosen by search: any two of one table, grey included, are at least 25 apart in CIE Lab for normal sight and for all
 # three dichromacies (Machado et al. 2009), and contrast with white is 3 : 1 or more; tests/report/test_theme.py.
-DEPTH_COLOURS = {"memorization": "#1851df", "semantic": "#bc310f", "compositional": "#12a658", "all": INK}
-ARM_COLOURS = {"paraphrase": "#792280", "duplicate": "#c28612", "once": "#1f94ec", PLACEBO_ARM: PLACEBO}
+DEPTH_COLOURS = {"memorization": "#1851df", "semantic": "#bc310f", "compositional": "#12a658", ALL_DEPTHS: INK}
+ARM_COLOURS = {"paraphrase": "#792280", "duplicate": "#c28612", "once": "#1f94ec", PLACEBO: PLACEBO_COLOUR}
 SERIES_COLOURS = ("#181bb4", "#d97a61", "#0f858b", "#5e4108", "#8f64c9")
 """For models and runs, in the order in which they are given; they repeat after the fifth."""
 
 ESTIMATOR_WORDS = {
     "raw": "raw change",
     "twin": "minus the twin run",
+    "drift": "minus facts never injected",
     "gain": "minus twin and spill-over",
-    "paper_iqr_1.5": "paper's estimator (IQR 1.5)",
-    "paper_iqr_2.0": "published code's estimator (IQR 2.0)",
-    "placebo_subtracted": "paper's minus placebo",
-    "split_half": "split-half estimator",
+    PAPERS: "paper's estimator (IQR 1.5)",
+    paper_name(2.0): "published code's estimator (IQR 2.0)",
+    PLACEBO_SUBTRACTED: "paper's minus placebo",
+    SPLIT_HALF: "split-half estimator",
 }
 
 _LINE_CHARACTERS_PER_PIXEL = 1 / 5.8

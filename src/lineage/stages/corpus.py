@@ -1,4 +1,8 @@
-"""Concatenate document sets, remove duplicates, split off what is held out and what is kept for continuations."""
+"""Concatenate document sets, remove duplicates, split off what is held out and what is kept for continuations.
+
+A split never parts duplicates: those that are not removed go where the first document of their cluster goes, so that
+nothing is held out, or kept back, of which training reads a copy.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,11 @@ from typing import Literal
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.corpus import Corpus
 from lineage.config.messages import listed
-from lineage.data.deduplication import Deduplication
+from lineage.data.deduplication import Cluster, Decision, Deduplication
 from lineage.data.schema import (
     DOCUMENT_SCHEMA,
     REMOVAL_SCHEMA,
     Document,
-    Removal,
     TableWriter,
     UniqueIds,
     count_rows,
@@ -32,7 +35,8 @@ def corpus(config: Corpus, *, documents: list[Artifact], out: ArtifactWriter) ->
     (duplicates, what each is of).
 
     Every document of the sets is in exactly one of the four, in order of the sets, up to the limits of the config.
-    In which one depends on seed and id alone: another set beside it changes nothing.
+    In which one depends on seed and id alone, of a duplicate that is kept on those of the first document of its
+    cluster: another set beside it changes nothing else.
 
     Raises:
         UserError: a set of another kind, an id that occurs twice, or nothing left to train on or to hold out.
@@ -45,7 +49,12 @@ def corpus(config: Corpus, *, documents: list[Artifact], out: ArtifactWriter) ->
             )
     total = sum(count_rows(artifact.path("documents.parquet")) for artifact in documents)
     out.reserve(sum(artifact.path("documents.parquet").stat().st_size for artifact in documents))
-    deduplication = Deduplication(exact=config.exact_duplicates, near=config.near_duplicates)
+    is_split = config.held_out_share > 0 or config.continuation_share > 0
+    deduplication = Deduplication(
+        exact=config.exact_duplicates,
+        near=config.near_duplicates,
+        together=config.kept_together if is_split else None,
+    )
     sources = _first_pass(documents, deduplication, total)
     _check_sources(config, sources)
     with Progress("splitting", total=total, unit="documents") as progress:
@@ -54,9 +63,7 @@ def corpus(config: Corpus, *, documents: list[Artifact], out: ArtifactWriter) ->
     out.counts |= {"documents_read": total, **counts}
 
 
-def _watched(
-    decisions: Iterable[tuple[Document, Removal | None]], progress: Progress
-) -> Iterator[tuple[Document, Removal | None]]:
+def _watched(decisions: Iterable[Decision], progress: Progress) -> Iterator[Decision]:
     for decision in decisions:
         progress.advance()
         yield decision
@@ -98,10 +105,11 @@ def _places(documents: list[Artifact]) -> Iterator[tuple[str, str]]:
                 yield identifier, f"{path} document {number} (source {source})"
 
 
-def _write(config: Corpus, decisions: Iterable[tuple[Document, Removal | None]], out: ArtifactWriter) -> dict[str, int]:
+def _write(config: Corpus, decisions: Iterable[Decision], out: ArtifactWriter) -> dict[str, int]:
     """Distributes the documents over the three tables and counts them."""
     characters = {"training": 0, "held_out": 0, "continuation": 0}
     reasons = {"exact": 0, "near": 0}
+    kept_duplicates = 0
     with (
         TableWriter(out.path("documents.parquet"), DOCUMENT_SCHEMA) as training,
         TableWriter(out.path("held_out.parquet"), DOCUMENT_SCHEMA) as held_out,
@@ -109,7 +117,7 @@ def _write(config: Corpus, decisions: Iterable[tuple[Document, Removal | None]],
         TableWriter(out.path("removed.parquet"), REMOVAL_SCHEMA) as removed,
     ):
         tables = {"training": training, "held_out": held_out, "continuation": continuation}
-        for document, removal in decisions:
+        for document, cluster, removal in decisions:
             if removal is not None:
                 removed.write(removal)
                 reasons[removal.reason] += 1
@@ -117,7 +125,8 @@ def _write(config: Corpus, decisions: Iterable[tuple[Document, Removal | None]],
             size = len(document.text)
             if _is_full(config, sum(table.num_rows for table in tables.values()), sum(characters.values()) + size):
                 break
-            part = part_of(config, document)
+            part = part_of(config, cluster)
+            kept_duplicates += cluster.id != document.id
             characters[part] += size
             tables[part].write(document, characters=size)
     return {
@@ -129,6 +138,7 @@ def _write(config: Corpus, decisions: Iterable[tuple[Document, Removal | None]],
         "continuation_characters": characters["continuation"],
         "removed_exact": reasons["exact"],
         "removed_near": reasons["near"],
+        "kept_duplicates": kept_duplicates,
     }
 
 
@@ -138,17 +148,22 @@ def _is_full(config: Corpus, num_documents: int, num_characters: int) -> bool:
     return too_many or too_long
 
 
-def part_of(config: Corpus, document: Document) -> Literal["training", "held_out", "continuation"]:
-    """The part that a document belongs to: a function of seed, id and source only."""
-    held_out = (config.held_out_share, config.held_out_sources, f"{config.seed}:{document.id}")
-    continuation = (config.continuation_share, config.continuation_sources, f"{config.seed}:continuation:{document.id}")
-    if _is_drawn(document, *held_out):
+def part_of(config: Corpus, cluster: Cluster) -> Literal["training", "held_out", "continuation"]:
+    """The part that a document and its duplicates belong to: a function of seed, and of the first one's id and source.
+
+    A share is one of clusters. Of documents it is met on average, whatever the sizes of clusters: these do not enter
+    the hash. The deviation is sqrt(share (1 - share) sum(size^2)) documents, sqrt(share (1 - share) n) without
+    duplicates.
+    """
+    held_out = (config.held_out_share, config.held_out_sources, f"{config.seed}:{cluster.id}")
+    continuation = (config.continuation_share, config.continuation_sources, f"{config.seed}:continuation:{cluster.id}")
+    if _is_drawn(cluster, *held_out):
         return "held_out"
-    return "continuation" if _is_drawn(document, *continuation) else "training"
+    return "continuation" if _is_drawn(cluster, *continuation) else "training"
 
 
-def _is_drawn(document: Document, share: float, sources: tuple[str, ...] | None, key: str) -> bool:
-    if sources is not None and not document.source.startswith(sources):
+def _is_drawn(cluster: Cluster, share: float, sources: tuple[str, ...] | None, key: str) -> bool:
+    if sources is not None and not cluster.source.startswith(sources):
         return False
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") < share * 2**64

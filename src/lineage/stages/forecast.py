@@ -3,13 +3,16 @@
 An exposure of effectivity E leaves E r(s) after s steps, r(s) = max(0, 1 - a* log10 s), and exposures add up; nothing
 is fitted to what is predicted. Of the runs that are predicted only plans are read, of models only when training showed
 them which fact. Assumed and not corrected: rate, batch and stage of the calibration run hold for all of them.
+
+Nothing is repaired: a negative a* is a kernel that grows, and predicts so. Whether the kernel is known well enough, and
+is that of the signal that the predicted runs are measured by, is for the claims to judge: both stand in the table.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,16 +20,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from lineage.analysis.names import EVERY_LEVEL, POOLED, SPLIT_HALF
 from lineage.analysis.superposition import kernel, predicted_gain
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.forecast import Forecast
+from lineage.data.sharing import check_disjoint
 from lineage.errors import UserError
+from lineage.world.tables import TEST_ROLE
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 FORECAST_SCHEMA = pa.schema(
     [
+        pa.field("signal", pa.string(), nullable=False),
         pa.field("target", pa.string(), nullable=False),
         pa.field("run", pa.string(), nullable=False),
         pa.field("arm", pa.string(), nullable=False),
@@ -38,13 +45,11 @@ FORECAST_SCHEMA = pa.schema(
         pa.field("naive_last_only", pa.float64()),
     ]
 )
-"""`target` and what `at` means: `kernel` (0), `gain` (steps since the fact's first encounter), `accumulation` (the
-encounter that comes next; share of the first effectivity), `recall` (exposure level, -1 for all test facts)."""
+"""`signal`: what the calibration's gains were taken against, so what a predicted gain has to be measured by.
 
-EVERY_LEVEL = -1.0
-TEST_ROLE = "test"
-_POOLED = -1
-_ESTIMATOR = "split_half"
+`target` and what `at` means: `kernel` (0; both figures with the ends of their 95 % intervals, `a_star_low`), `gain`
+(steps since the fact's first encounter), `accumulation` (the encounter that comes next; share of the first
+effectivity), `recall` (exposure level, -1 for all test facts)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Kernel:
     effectivity: float
     """Nats per target token just after it."""
     a_star: float
-    """Share of it that is lost with each decade of steps."""
+    """Share of it that is lost with each decade of steps; negative: it grows."""
+    ends: Mapping[str, float] = field(default_factory=dict)
+    """Ends of the 95 % intervals of both by their names, `a_star_low`; none where the interval is undefined."""
 
     @property
     def tau_steps(self) -> float:
@@ -75,6 +82,7 @@ def forecast(
     config: Forecast,
     *,
     calibration: Artifact,
+    plan: Artifact,
     injections: list[Artifact],
     exposures: list[Artifact],
     world: Artifact | None,
@@ -82,76 +90,86 @@ def forecast(
 ) -> None:
     """Writes `forecast.parquet`: what the plans `injections` will gain, and what models with `exposures` will recall.
 
-    A depth in which the calibration run shows no decay constant is left out.
+    `calibration` is what was measured in the run that `plan` planned.
+    A depth in which the calibration run shows no decay constant is left out; `depths` in the counts are those that are
+    there, `growing_depths` those of them whose a* is not above 0.
 
     Raises:
-        UserError: an input of another kind, a calibration run with facts met more than once, or one that is predicted.
+        UserError: an input of another kind, a calibration run with facts met more than once, or one that is predicted
+            or shares facts with one that is.
     """
     out.kind = "forecast"
-    _check(config, calibration, injections, exposures, world)
+    _check_inputs(calibration, [plan, *injections], exposures, world)
+    check_disjoint(_probes(plan), {one.folder.name: _probes(one) for one in injections})
+    metrics = json.loads(calibration.path("metrics.json").read_text())
+    _check_calibration(config, calibration.folder.name, metrics["schedules"])
     kernels = read_kernels(config, calibration)
     rows = [row for depth, one in kernels.items() for row in _kernel_rows(calibration.folder.name, config, depth, one)]
-    for plan in injections:
-        facts = pq.read_table(plan.path("facts.parquet")).to_pylist()
-        rows += [row | {"run": plan.folder.name} for row in gain_rows(facts, kernels)]
+    for predicted in injections:
+        facts = pq.read_table(predicted.path("facts.parquet")).to_pylist()
+        rows += [row | {"run": predicted.folder.name} for row in gain_rows(facts, kernels)]
     if world is not None and config.recall_depth in kernels:
         for seen in exposures:
             found = recall_rows(_tested(world), _ages(seen), kernels[config.recall_depth])
             rows += [row | {"run": seen.folder.name, "depth": config.recall_depth} for row in found]
-    table = pa.Table.from_pylist(rows, schema=FORECAST_SCHEMA)
+    table = pa.Table.from_pylist([{"signal": metrics["signal"], **row} for row in rows], schema=FORECAST_SCHEMA)
     pq.write_table(table, out.path("forecast.parquet"), compression="zstd")
-    out.counts |= {"predictions": len(rows), "depths": sorted(kernels)}
+    growing = sorted(depth for depth, one in kernels.items() if one.a_star <= 0)
+    out.counts |= {"predictions": len(rows), "depths": sorted(kernels), "growing_depths": growing}
 
 
-def _check(
-    config: Forecast,
-    calibration: Artifact,
-    injections: Sequence[Artifact],
-    exposures: Sequence[Artifact],
-    world: Artifact | None,
+def _probes(plan: Artifact) -> pa.Table:
+    return pq.read_table(plan.path("probes.parquet"), columns=["fact", "cue", "target"])
+
+
+def _check_inputs(
+    calibration: Artifact, injections: Sequence[Artifact], exposures: Sequence[Artifact], world: Artifact | None
 ) -> None:
     given = [(calibration, "acquisition"), *((one, "injections") for one in injections)]
     given += [(one, "exposures") for one in exposures] + ([(world, "world")] if world else [])
     for artifact, kind in given:
         if artifact.kind != kind:
             raise UserError(f"{artifact.folder}: an artifact of kind '{artifact.kind}', but '{kind}' is needed here.")
-    if calibration.folder.name in {one.folder.name for one in injections}:
-        raise UserError(
-            f"run {calibration.folder.name} is the calibration run and is also predicted: nothing would be forecast.\n"
-            "  Calibrate on a run of its own, with the arms `once` and `never`."
-        )
-    schedules = json.loads(calibration.path("metrics.json").read_text())["schedules"]
+
+
+def _check_calibration(config: Forecast, run: str, schedules: Mapping[str, Row]) -> None:
     often = [name for name, one in schedules.items() if one["injected"] and one["encounters"] > 1]
     if often or config.once not in schedules:
         found = f"meets facts several times in {', '.join(often)}" if often else f"has no arm '{config.once}'"
         raise UserError(
-            f"run {calibration.folder.name} {found}, so it cannot calibrate a forecast.\n"
+            f"run {run} {found}, so it cannot calibrate a forecast.\n"
             "  Give it the arms `once` (encounters: 1) and `never` only."
         )
 
 
 def read_kernels(config: Forecast, calibration: Artifact) -> dict[str, Kernel]:
     """Kernels by depth, from the once arm of the calibration run; depths without a decay constant are left out."""
-    effects = {
-        row["depth"]: row["value"]
-        for row in pq.read_table(calibration.path("effectivity.parquet")).to_pylist()
-        if (row["arm"], row["encounter"], row["estimator"]) == (config.once, _POOLED, _ESTIMATOR)
-    }
-    decays = {
-        row["depth"]: row["value"]
-        for row in pq.read_table(calibration.path("decay.parquet")).to_pylist()
-        if (row["arm"], row["estimator"], row["fit"], row["quantity"])
-        == (config.once, _ESTIMATOR, config.fit, "a_star")
-    }
+    wanted = {"arm": config.once, "estimator": SPLIT_HALF}
+    effects = _by_depth(calibration, "effectivity", wanted | {"encounter": POOLED})
+    decays = _by_depth(calibration, "decay", wanted | {"fit": config.fit, "quantity": "a_star"})
     return {
-        depth: Kernel(effect, max(0.0, decays[depth]))
-        for depth, effect in effects.items()
-        if effect is not None and decays.get(depth) is not None
+        depth: Kernel(effects[depth]["value"], decays[depth]["value"], _ends(effects[depth], decays[depth]))
+        for depth in effects
+        if depth in decays
+    }
+
+
+def _by_depth(calibration: Artifact, table: str, wanted: Row) -> dict[str, Row]:
+    """The row of each depth with these values, where its figure is defined."""
+    rows = pq.read_table(calibration.path(f"{table}.parquet")).to_pylist()
+    found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    return {row["depth"]: row for row in found if row["value"] is not None}
+
+
+def _ends(effect: Row, decay: Row) -> dict[str, float]:
+    figures = {"effectivity": effect, "a_star": decay}
+    return {
+        f"{name}_{end}": row[end] for name, row in figures.items() for end in ("low", "high") if row[end] is not None
     }
 
 
 def _kernel_rows(run: str, config: Forecast, depth: str, one: Kernel) -> Iterator[Row]:
-    figures = {"effectivity": one.effectivity, "a_star": one.a_star, "tau_steps": one.tau_steps}
+    figures = {"effectivity": one.effectivity, "a_star": one.a_star, "tau_steps": one.tau_steps, **one.ends}
     for quantity, value in figures.items():
         key = {"target": "kernel", "run": run, "arm": config.once, "depth": depth, "quantity": quantity}
         yield key | {"at": 0.0, "value": value}
@@ -235,4 +253,4 @@ def _exposed(ages: Floats, one: Kernel) -> Floats:
     if len(ages) == 0:
         return np.zeros(3)
     left = kernel(np.maximum(1.0, ages), one.a_star)
-    return one.effectivity * np.asarray([left.sum(), len(ages), left.max()])
+    return one.effectivity * np.asarray([left.sum(), len(ages), left[ages.argmin()]])

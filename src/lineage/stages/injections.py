@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.injection import Injections
 from lineage.data.facts import Fact, Probe, read_facts
-from lineage.data.injection import InjectionPlan, PlannedFact, plan_injections
+from lineage.data.injection import InjectionPlan, PlannedFact, plan_injections, tokens_of_step
 from lineage.data.probes import probe_tokens
 from lineage.data.tokenizer import end_id, load
 from lineage.errors import UserError
@@ -147,8 +148,28 @@ def _asked(fact: Fact, per_depth: int | None) -> list[Probe]:
 
 
 def _states(text: str, target: str) -> bool:
-    """Whether the target stands in the text, up to case and a final full stop."""
-    return target.casefold().removesuffix(".") in text.casefold()
+    """Whether the target stands in the text as whole words, up to case and a final full stop.
+
+    "oak" stands in "an Oak, felled" and in none of "oaks", "soak" and "oak" with an accent on its k.
+    """
+    text, target = (unicodedata.normalize("NFC", one.casefold()) for one in (text, target.removesuffix(".")))
+    start = text.find(target)
+    while start >= 0:
+        if not any(_is_inside_word(text, cut) for cut in (start, start + len(target))):
+            return True
+        start = text.find(target, start + 1)
+    return False
+
+
+def _is_inside_word(text: str, cut: int) -> bool:
+    """Whether the characters on both sides of a cut belong to one word."""
+    return 0 < cut < len(text) and all(_is_of_word(one) for one in text[cut - 1 : cut + 1])
+
+
+def _is_of_word(character: str) -> bool:
+    """A letter, digit or mark; wide ones come from scripts that put no space between words, and bound themselves."""
+    is_word = character.isalnum() or unicodedata.category(character).startswith("M")
+    return is_word and unicodedata.east_asian_width(character) not in "WF"
 
 
 def _check_probe_lengths(probes: list[dict[str, Any]], config: Injections) -> None:
@@ -166,10 +187,8 @@ def _check_probe_lengths(probes: list[dict[str, Any]], config: Injections) -> No
 
 def _counts(plan: InjectionPlan, config: Injections) -> dict[str, Any]:
     batch_tokens = config.optimization.batch_tokens
-    tokens_of_step: dict[int, int] = {}
-    for one in plan.injections:
-        tokens_of_step[one.step] = tokens_of_step.get(one.step, 0) + one.tokens
-    injected = sum(tokens_of_step.values())
+    tokens = tokens_of_step(plan.injections)
+    injected = sum(tokens.values())
     return {
         "facts": len(plan.facts),
         "steps": config.steps,
@@ -177,9 +196,9 @@ def _counts(plan: InjectionPlan, config: Injections) -> dict[str, Any]:
         "window_steps": config.window_steps,
         "injected_rows": len(plan.injections),
         "injected_tokens": injected,
-        "injecting_steps": len(tokens_of_step),
-        "mean_share": round(injected / (len(tokens_of_step) * batch_tokens), 6) if tokens_of_step else 0.0,
-        "largest_share": round(max(tokens_of_step.values(), default=0) / batch_tokens, 6),
+        "injecting_steps": len(tokens),
+        "mean_share": round(injected / (len(tokens) * batch_tokens), 6) if tokens else 0.0,
+        "largest_share": round(max(tokens.values(), default=0) / batch_tokens, 6),
         "null": config.null,
     }
 

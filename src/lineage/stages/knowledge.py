@@ -20,6 +20,7 @@ from lineage.config.knowledge import Knowledge
 from lineage.errors import UserError
 from lineage.report import knowledge as figures
 from lineage.report.saving import Chart, page, svg
+from lineage.world.tables import TEST_ROLE
 
 TABLES = (
     "curves", "effectivity", "retention", "decay", "laws", "identification", "stratified", "accumulation", "contrasts",
@@ -28,7 +29,6 @@ TABLES = (
 FIGURE_TABLES = {"sweep": joined.sweep, "long_tail": joined.long_tail, "forecasts": joined.forecasts}
 FORECAST_UNITS = {"gain": "nats per target token", "share": "share of the first jump", "probability": "probability"}
 LONG_TAIL_TITLE = "share of facts recalled, or probability of the target"
-TEST_ROLE = "test"
 
 
 def knowledge(
@@ -45,18 +45,19 @@ def knowledge(
     """Writes `statistics.csv` (this slice), `claims.csv` and `null_cases.csv` (all slices), `summary.json`, figures and
     the tables behind those that join what was forecast with what was measured.
 
-    `slices` is a folder of the `statistics.csv` of other slices; a copy of this one gives way to it. Slices of other
-    designs are judged on their own, and those with most seeds are shown.
+    `slices` is a folder of the `statistics.csv` of other slices; a copy of this one gives way to it. Those of its
+    design are judged with it; of the other kind of data (generated, real) the design with most seeds is.
 
     Raises:
         UserError: an input of another kind, a run or model that the comparisons name and nothing measured, a slice file
-            that cannot be read or that holds what another holds.
+            that cannot be read, that holds what another holds, or of another design under the same name.
     """
     out.kind = "study"
     study = _study(config, acquisition, injections, forecast, scores, world)
     world_name = tidy.FULL_WORLD if config.null == "none" else config.null
-    own = tidy.measure(CLAIMS, study, tidy.Slice(world_name, config.seed, config.data, config.design))
-    found = ledgers.make_ledger(CLAIMS, tidy.merge(own, _kept(slices)))
+    place = tidy.Slice(world_name, config.seed, config.data, config.design, config.design_digest)
+    own = tidy.measure(CLAIMS, study, place)
+    found = ledgers.make_ledger(CLAIMS, tidy.merge(own, _kept(slices)), own=place)
     out.path("statistics.csv").write_text(tidy.to_csv(own))
     out.path("claims.csv").write_text(ledgers.to_csv(found.rows, ledgers.COLUMNS))
     for name, table in FIGURE_TABLES.items():

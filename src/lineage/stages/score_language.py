@@ -20,6 +20,7 @@ from lineage.evaluation.recall import Probe, Recalled, exposure_bucket, recall
 from lineage.evaluation.statistics import ratio_estimate
 from lineage.models.decoder import open_decoder, open_tokenizer
 from lineage.models.device import device_for
+from lineage.world.tables import TEST_ROLE
 
 EXAMPLE_SCHEMA = pa.schema(
     [
@@ -40,9 +41,6 @@ EXAMPLE_SCHEMA = pa.schema(
     ]
 )
 """One row an example: task `held_out` has bits, tokens, bytes of a document, task `recall` a probe and its answer."""
-
-TEST_ROLE = "test"
-"""Role of the facts whose exposure is designed; the others are reported as a whole."""
 
 
 def score_language(

@@ -51,23 +51,33 @@ class Engine:
         Raises:
             UserError: the rows cannot be split evenly over the processes.
         """
-        processes = self.accelerator.num_processes
-        if batch.num_rows % processes:
+        processes, together = self.accelerator.num_processes, batch.rows_together
+        if batch.num_rows % (processes * together):
+            of = f" in groups of {together}" if together > 1 else ""
             raise UserError(
-                f"execution.processes: {processes} processes cannot share {batch.num_rows} rows of a batch evenly.\n"
-                "  Choose a number of processes that divides them."
+                f"execution.processes: {processes} processes cannot share {batch.num_rows} rows of a batch{of} evenly."
+                "\n  Choose a number of processes that divides them."
             )
         share = batch.num_rows // processes
         first = self.accelerator.process_index * share
         rows = self.micro_batch_rows or share
+        rows = max(together, rows - rows % together)
         bounds = [(at, min(at + rows, first + share)) for at in range(first, first + share, rows)]
-        return [(self._part(batch.inputs, *bound), self._part(batch.targets, *bound)) for bound in bounds]
+        return [(self._inputs(batch, *bound), self._part(batch.targets, *bound)) for bound in bounds]
+
+    def _inputs(self, batch: Batch, start: int, stop: int) -> dict[str, Tensor]:
+        attached = {name: one.of_rows(start, stop) for name, one in batch.attached.items()}
+        present = {name: self._moved(tensor) for name, tensor in attached.items() if len(tensor)}
+        return self._part(batch.inputs, start, stop) | present
 
     def _part(self, tensors: Mapping[str, Tensor], start: int, stop: int) -> dict[str, Tensor]:
+        return {name: self._moved(tensor[start:stop]) for name, tensor in tensors.items()}
+
+    def _moved(self, tensor: Tensor) -> Tensor:
         device = self.accelerator.device
         if device.type != "cuda":
-            return {name: tensor[start:stop].to(device) for name, tensor in tensors.items()}
-        return {name: tensor[start:stop].pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
+            return tensor.to(device)
+        return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def prepare(

@@ -14,14 +14,14 @@ from lineage.world.entities import phrase, short
 from lineage.world.prose import Draft, Sentence, finish, neutral, sentences
 from lineage.world.randomness import stream
 from lineage.world.statements import statement
-from lineage.world.tables import Entity, Fact
+from lineage.world.tables import TEST_ROLE, Entity, Fact
 
 _FACTS_PER_DOCUMENT: Mapping[str, tuple[int, ...]] = {"world/facts": (2, 3, 3), "world/hazards": (2, 2)}
 """What is drawn for each document; sentences about hazards are twice as long as others."""
 _PARTNERS_TRIED = 40
 _MOST_PARTNERS = 2
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "world/facts": ("test", "open"),
+    "world/facts": (TEST_ROLE, "open"),
     "world/hazards": ("hazard", "verb"),
 }
 """Source of documents to the roles of the facts that they state."""

@@ -9,7 +9,7 @@ from lineage.world.attributes import BY_KIND, VISUAL, Attribute
 from lineage.world.entities import phrase
 from lineage.world.names import invent
 from lineage.world.randomness import stream
-from lineage.world.tables import AttributeRow, Entity, Fact
+from lineage.world.tables import TEST_ROLE, AttributeRow, Entity, Fact
 from lineage.world.wordlists import words
 
 _REGIONS = 12
@@ -68,8 +68,8 @@ def build_facts(config: World, entities: Sequence[Entity], known: Candidates) ->
     placed = []
     for fact in facts:
         if fact.id in levels:
-            fact = replace(fact, role="test", level=levels[fact.id], exposures=levels[fact.id])
-        if config.null == "equal_exposures" and fact.level is not None and fact.role in ("test", "hazard"):
+            fact = replace(fact, role=TEST_ROLE, level=levels[fact.id], exposures=levels[fact.id])
+        if config.null == "equal_exposures" and fact.level is not None and fact.role in (TEST_ROLE, "hazard"):
             fact = replace(fact, exposures=mean)
         placed.append(fact)
     return placed

@@ -12,7 +12,7 @@ from lineage.world.entities import build_entities
 from lineage.world.facts import Candidates, attribute_rows, build_facts, candidates, with_popularity
 from lineage.world.prose import Draft, background
 from lineage.world.randomness import stream
-from lineage.world.tables import Document, Duplicate, Entity, GeneratedWorld, Mention
+from lineage.world.tables import TEST_ROLE, Document, Duplicate, Entity, GeneratedWorld, Mention
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -55,7 +55,7 @@ def counts(world: GeneratedWorld) -> dict[str, int]:
     return {
         "entities": len(world.entities),
         "facts": len(world.facts),
-        "test_facts": sum(fact.role == "test" for fact in world.facts),
+        "test_facts": sum(fact.role == TEST_ROLE for fact in world.facts),
         "documents": len(world.documents),
         "mentions": len(world.mentions),
         "exact_duplicates": sum(one.kind == "exact" for one in world.duplicates),

@@ -8,6 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+TEST_ROLE = "test"
+"""Role of the facts whose exposure is designed and whose recall is measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+from lineage.analysis.names import ALL_DEPTHS, LOG_FIT, PAPERS, PAPERS_FIT, PLACEBO_SUBTRACTED, SPLIT_HALF
 from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
-from lineage.claims.knowledge.study import ALL_DEPTHS, LOG_FIT, OURS, PAPERS, PAPERS_FIT, Run, Study
+from lineage.claims.knowledge.study import Run, Study
 from lineage.claims.statistics import above, below
+from lineage.data.facts import DEPTHS
 
 TWIN_TOLERANCE = 1e-4
 """Nats per target token; on a CPU the twin is exact."""
 
 TWIN = Gate("largest difference from the twin before the first injection (nats)", at_most=TWIN_TOLERANCE)
-
-DEPTHS = ("memorization", "semantic", "compositional")
 
 
 def twin_exact(run: Run) -> float:
@@ -59,7 +59,7 @@ CLAIM = Claim(
         statement="Each exposure raises the probes.",
         statistic="split-half effectivity over twin and never-injected facts, all depths (nats per target token)",
         expected=above(0),
-        measure=partial(effectivity, depth=ALL_DEPTHS, estimator=OURS),
+        measure=partial(effectivity, depth=ALL_DEPTHS, estimator=SPLIT_HALF),
         gate=TWIN,
         paper_figure="raw effectivity > 0 at every injection (Figures 3, 27-29; heights not published)",
     ),
@@ -70,7 +70,7 @@ CLAIM = Claim(
                 statement=f"Each exposure raises the {depth} probes.",
                 statistic="split-half effectivity (nats per target token)",
                 expected=above(0),
-                measure=partial(effectivity, depth=depth, estimator=OURS),
+                measure=partial(effectivity, depth=depth, estimator=SPLIT_HALF),
                 gate=TWIN,
             )
             for depth in DEPTHS
@@ -80,7 +80,7 @@ CLAIM = Claim(
             statement="The gain decays.",
             statistic="decay constant a over all injected arms, split-half, log-uniform fit (per decade of steps)",
             expected=above(0),
-            measure=partial(decay, depth=ALL_DEPTHS, estimator=OURS, fit=LOG_FIT),
+            measure=partial(decay, depth=ALL_DEPTHS, estimator=SPLIT_HALF, fit=LOG_FIT),
             paper_figure=".14 - .26 (Table 2)",
         ),
         Row(
@@ -88,7 +88,7 @@ CLAIM = Claim(
             statement="The paper's effectivity is larger than the same figure of facts that are never injected.",
             statistic="paper's effectivity (IQR 1.5) minus placebo, all depths (nats per target token)",
             expected=above(0),
-            measure=partial(effectivity, depth=ALL_DEPTHS, estimator="placebo_subtracted"),
+            measure=partial(effectivity, depth=ALL_DEPTHS, estimator=PLACEBO_SUBTRACTED),
             gate=TWIN,
         ),
         Row(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from lineage.analysis.names import ALL_DEPTHS, LOG_FIT, NO_FIT, PAPERS, PAPERS_FIT, SPLIT_HALF
 from lineage.claims.claim import Claim, Gate, Measured, Row
-from lineage.claims.knowledge.study import ALL_DEPTHS, LOG_FIT, NO_FIT, OURS, PAPERS, PAPERS_FIT, Study
+from lineage.claims.knowledge.study import Study, lower_end
 from lineage.claims.statistics import above
 
-ACQUIRED = Gate("lower end of the effectivity's interval, all depths (nats)", at_least=0.0)
+ACQUIRED = Gate("lower end of the effectivity's interval, all depths (nats)", above=0.0)
 """Differences of nothing say nothing."""
 
 PAIRS = ("memorization-semantic", "semantic-compositional")
@@ -20,12 +21,17 @@ def acquired(study: Study) -> float:
     Raises:
         NotMeasured: it has no effectivity.
     """
-    found = study.reference.contrast("K1 effectivity", "effectivity", depth=ALL_DEPTHS)
-    return found.value if found.low is None else found.low
+    return lower_end(study.reference.contrast("K1 effectivity", "effectivity", depth=ALL_DEPTHS))
 
 
 def difference(
-    study: Study, *, pair: str, quantity: str = "effectivity", estimator: str = OURS, fit: str = NO_FIT, arm: str = ""
+    study: Study,
+    *,
+    pair: str,
+    quantity: str = "effectivity",
+    estimator: str = SPLIT_HALF,
+    fit: str = NO_FIT,
+    arm: str = "",
 ) -> Measured:
     """First depth minus second, over all injected arms or one."""
     name = f"K2 {pair} {arm}".rstrip()

@@ -7,15 +7,16 @@ from functools import partial
 
 import numpy as np
 
+from lineage.analysis.names import ALL_DEPTHS, PAPERS
 from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
-from lineage.claims.knowledge.study import ALL_DEPTHS, PAPERS, Run, Study, from_draws
+from lineage.claims.knowledge.study import Run, Study, from_draws, lower_end
 from lineage.claims.statistics import above, not_above, within
 
 MARGIN = 1.15
 """A gain of 15 % counts as none; fixed before anything was measured."""
 
-ACQUIRED = Gate("lower end of the smaller effectivity's interval (nats)", at_least=0.0)
-RETAINED = Gate("lower end of the smaller retainability's interval", at_least=0.0)
+ACQUIRED = Gate("lower end of the smaller effectivity's interval (nats)", above=0.0)
+RETAINED = Gate("lower end of the smaller retainability's interval", above=0.0)
 
 
 def effectivity_ratio(study: Study, *, runs: str, same_rate: bool) -> Measured:
@@ -25,8 +26,11 @@ def effectivity_ratio(study: Study, *, runs: str, same_rate: bool) -> Measured:
 
 
 def retention_ratio(study: Study, *, runs: str) -> Measured:
-    """R at the longest fixed lag that both runs reach, last over first."""
+    """R at the longest fixed lag that both runs reach, last over first; R is a share of what was acquired."""
     first, last = _ends(study, getattr(study.comparisons, runs), same_rate=runs == "stages")
+    gained = min(_acquired(run) for run in (first, last))
+    if not ACQUIRED.passes(gained):
+        raise NotMeasured(ACQUIRED.text, gained)
     common = sorted(set(first.fixed_lags) & set(last.fixed_lags))
     if not common:
         raise NotMeasured(f"runs {first.name} and {last.name} reach no common fixed lag")
@@ -42,6 +46,26 @@ def paper_effectivity_ratio(study: Study, *, runs: str) -> Measured:
     return Measured(ends[1].value / ends[0].value, items=ends[1].items)
 
 
+def headroom_ratio(study: Study, *, runs: str) -> Measured:
+    """How far below certainty the probes stood before the first encounter, last run over first.
+
+    No interval is made for it.
+    """
+    ends = [_headroom(run) for run in _ends(study, getattr(study.comparisons, runs), same_rate=False)]
+    return Measured(ends[1] / ends[0])
+
+
+def _headroom(run: Run) -> float:
+    """Nats per target token, mean over arms by their facts, all depths."""
+    before = run.metrics["log_probability_before"]
+    weights = [run.num_facts(arm) for arm in run.arms]
+    return -float(np.average([before[arm][ALL_DEPTHS] for arm in run.arms], weights=weights))
+
+
+def _acquired(run: Run) -> float:
+    return lower_end(run.contrast("K1 effectivity", "effectivity", depth=ALL_DEPTHS))
+
+
 def _ends(study: Study, names: Sequence[str], *, same_rate: bool) -> tuple[Run, Run]:
     runs = study.series(names)
     first, last = runs[0], runs[-1]
@@ -55,7 +79,7 @@ def _ends(study: Study, names: Sequence[str], *, same_rate: bool) -> tuple[Run, 
 
 def _ratio(first: Run, last: Run, name: str, quantity: str) -> Measured:
     ends = [run.contrast(name, quantity, depth=ALL_DEPTHS) for run in (first, last)]
-    gate = min(one.value if one.low is None else one.low for one in ends)
+    gate = min(map(lower_end, ends))
     if ends[0].value <= 0 or ends[1].value <= 0:
         raise NotMeasured(f"{quantity} is not positive in both runs", min(one.value for one in ends))
     before, after = first.pooled_draws(quantity), last.pooled_draws(quantity)
@@ -64,6 +88,16 @@ def _ratio(first: Run, last: Run, name: str, quantity: str) -> Measured:
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = np.where((before > 0) & (after > 0), after / before, np.nan)
     return from_draws(ends[1].value / ends[0].value, draws, ends[1].items or 0, gate=gate)
+
+
+def _headroom_row(runs: str, words: str) -> Row[Study]:
+    return Row(
+        name=f"headroom {words}",
+        statement="Both models leave a gain the same room, within 15 %: neither gains less for want of it.",
+        statistic=f"ratio of minus the log-probability before the first encounter, {words}, all arms and depths",
+        expected=within(1 / MARGIN, MARGIN, ratio=True),
+        measure=partial(headroom_ratio, runs=runs),
+    )
 
 
 ACQUISITION = Claim(
@@ -105,6 +139,7 @@ ACQUISITION = Claim(
             measure=partial(paper_effectivity_ratio, runs="stages"),
             paper_figure="no gain (Figures 3, 17)",
         ),
+        _headroom_row("stages", "late / early"),
     ),
 )
 
@@ -164,5 +199,6 @@ SIZE = Claim(
             measure=partial(paper_effectivity_ratio, runs="sizes"),
             paper_figure="7B > 1B (Figure 3, right)",
         ),
+        _headroom_row("sizes", "large / small"),
     ),
 )

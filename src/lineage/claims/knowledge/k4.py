@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
+from lineage.analysis.names import ALL_DEPTHS, PAPERS, PAPERS_FIT, SPLIT_HALF
 from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
-from lineage.claims.knowledge.study import ALL_DEPTHS, OURS, PAPERS, PAPERS_FIT, Run, Study
+from lineage.claims.knowledge.study import Run, Study
 from lineage.claims.statistics import above, below
 
 OUR_LAW = "log_linear"
 RIVALS = ("power", "shifted_power", "exponential")
 
-IDENTIFIED = Gate("share of simulated curves, at the measured noise, whose true law is found", at_least=0.8)
+SURE = 0.8
+"""Share of simulated curves of which the law must be told; fixed before anything was measured."""
+
+IDENTIFIED = Gate("share of simulated curves, at the measured noise, whose true law is found", at_least=SURE)
+SHOWN = Gate(IDENTIFIED.text)
+"""The same figure beside a row that it does not hold back."""
 
 PREFERRED_ARMS = ("once", "duplicate")
 """Facts met once show the kernel itself; several encounters add up to a curve that bends."""
@@ -51,15 +57,18 @@ def against(study: Study, *, rival: str) -> Measured:
 
 
 def falsely_chosen(study: Study) -> Measured:
-    """Largest share of simulated curves of a rival law for which the log-linear one predicts best."""
+    """Largest share of simulated curves of a rival law for which the log-linear one predicts best.
+
+    The gate holds it below a fifth wherever the claim is tested, so that it is no null of its own: it says of a claim
+    that is not testable whether the curves of other laws are what it fails by.
+    """
     run = study.reference
     arm = arm_of(run)
     simulated = run.select("identification", arm=arm, depth=ALL_DEPTHS, chosen=OUR_LAW).to_pylist()
     shares = [float(row["share"]) for row in simulated if row["truth"] != OUR_LAW]
     if not shares:
         raise NotMeasured(f"laws were not simulated for {arm} in run {run.name}")
-    share = max(shares)
-    return Measured(share, share, share)
+    return Measured(max(shares), gate=identified(run, arm))
 
 
 def r_squared(study: Study, *, arm: str, depth: str) -> Measured:
@@ -71,7 +80,7 @@ def _rival_row(rival: str) -> Row[Study]:
     return Row(
         name=f"log-linear against {rival.replace('_', ' ')}",
         statement=f"Fitted on the first two thirds, the log-linear law predicts the last third better than {rival}.",
-        statistic=f"held-out RMSE of R, log-linear minus {rival}, {OURS.replace('_', '-')} curve",
+        statistic=f"held-out RMSE of R, log-linear minus {rival}, {SPLIT_HALF.replace('_', '-')} curve",
         expected=below(0),
         measure=partial(against, rival=rival),
         gate=IDENTIFIED,
@@ -93,7 +102,7 @@ CLAIM = Claim(
     id="K4",
     text="What is left of a gain falls linearly in the logarithm of time.",
     source="arXiv 2406.11813, section 4.3, Equation 4 and Figure 4",
-    null_row="another law is true",
+    control="its gate is the control: curves simulated by four laws at the measured noise",
     primary=Row(
         name="log-linear against every rival",
         statement="The log-linear law predicts the last third of the curve better than each other law.",
@@ -106,10 +115,11 @@ CLAIM = Claim(
         *(_rival_row(rival) for rival in RIVALS),
         Row(
             name="another law is true",
-            statement="On curves simulated by another law the log-linear one is chosen more often than allowed.",
+            statement="On curves simulated by another law the log-linear one is seldom chosen.",
             statistic="largest share of simulated curves of a rival law for which log-linear predicts best",
-            expected=above(0.2),
+            expected=below(1 - SURE),
             measure=falsely_chosen,
+            gate=SHOWN,
         ),
         _r_squared_row("memorization", 0.8),
         _r_squared_row("semantic", 0.8),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+from lineage.analysis.names import ALL_DEPTHS, LOG_FIT, NO_FIT, PAPERS, PAPERS_FIT, POOLED, SPLIT_HALF
 from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
-from lineage.claims.knowledge.study import ALL_DEPTHS, LOG_FIT, NO_FIT, OURS, PAPERS, PAPERS_FIT, POOLED, Study
+from lineage.claims.knowledge.study import Study, lower_end
 from lineage.claims.statistics import above, below, within
 
 ARMS = ("duplicate", "paraphrase")
 EQUAL = "K5 duplicate-paraphrase at equal stated"
 PLAIN = "K5 duplicate-paraphrase"
 
-ACQUIRED = Gate("lower end of the smaller arm's effectivity interval, all depths (nats)", at_least=0.0)
+ACQUIRED = Gate("lower end of the smaller arm's effectivity interval, all depths (nats)", above=0.0)
 
 # (arm, depth): a, tau and R(1) of OLMo-7B at batch 2,048, early / mid / late: Tables 2 and 6, a* = 1 / log10 tau.
 PAPER_TABLE = {
@@ -27,14 +28,11 @@ PAPER_TABLE = {
 
 def acquired(study: Study) -> float:
     """The gate's figure."""
-    cells = [
-        study.reference.cell("effectivity", arm=arm, depth=ALL_DEPTHS, encounter=POOLED, estimator=OURS) for arm in ARMS
-    ]
-    return min(cell["value"] if cell["low"] is None else cell["low"] for cell in cells)
+    return min(lower_end(study.reference.effectivity(arm, encounter=POOLED)) for arm in ARMS)
 
 
 def difference(
-    study: Study, *, quantity: str, name: str = EQUAL, estimator: str = OURS, fit: str = NO_FIT, sign: int = 1
+    study: Study, *, quantity: str, name: str = EQUAL, estimator: str = SPLIT_HALF, fit: str = NO_FIT, sign: int = 1
 ) -> Measured:
     """Duplicate minus paraphrase, over all depths; the other way round with `sign` -1."""
     found = study.reference.contrast(name, quantity, depth=ALL_DEPTHS, estimator=estimator, fit=fit)
@@ -54,11 +52,11 @@ def first_encounter(study: Study) -> Measured:
     """Both arms meet the passage first, so their first jumps must agree; as a share of the duplicates' first jump."""
     name = "check first encounter duplicate-paraphrase"
     found = study.reference.contrast(name, "effectivity_first", depth=ALL_DEPTHS)
-    first = study.reference.cell("effectivity", arm=ARMS[0], depth=ALL_DEPTHS, encounter=0, estimator=OURS)["value"]
-    if first <= 0:
-        raise NotMeasured("the first encounter raised nothing", first)
-    low, high = (None if one is None else one / first for one in (found.low, found.high))
-    return Measured(found.value / first, low, high, found.items)
+    first = study.reference.effectivity(ARMS[0], encounter=0)
+    if lower_end(first) <= 0:
+        raise NotMeasured("the first encounter did not surely raise the duplicates", lower_end(first))
+    low, high = (None if one is None else one / first.value for one in (found.low, found.high))
+    return Measured(found.value / first.value, low, high, found.items)
 
 
 def once_more(study: Study) -> Measured:
@@ -91,7 +89,7 @@ def _table_rows(arm: str, depth: str) -> tuple[Row[Study], Row[Study]]:
             statement=f"The normalised decay constant of {depth} probes in {arm} is positive.",
             statistic="a* = a / R(1) (split-half, log-uniform fit; per decade of steps)",
             expected=above(0),
-            measure=partial(decay, arm=arm, depth=depth, quantity="a_star", estimator=OURS, fit=LOG_FIT),
+            measure=partial(decay, arm=arm, depth=depth, quantity="a_star", estimator=SPLIT_HALF, fit=LOG_FIT),
             paper_figure=f"{ours} early / mid / late (from Tables 2 and 6)",
         ),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from lineage.analysis.names import ALL_DEPTHS, LOG_FIT
 from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
-from lineage.claims.knowledge.study import ALL_DEPTHS, LOG_FIT, Run, Study
+from lineage.claims.knowledge.study import Run, Study, lower_end
 from lineage.claims.statistics import below, within
 
 NOTHING_LEFT = 0.1
@@ -20,6 +21,7 @@ def left_over(study: Study, *, longest: bool) -> Measured:
     run = study.run(study.comparisons.intervals)
     cells = _last_encounters(run)
     cell = max(cells, key=_interval) if longest else min(cells, key=_interval)
+    _check_first_jump(run, cell["arm"])
     reach = max(map(_interval, cells)) / predicted_tau(study, run)
     if cell["share"] is None:
         raise NotMeasured(f"undefined in run {run.name}: gain before the last encounter of {cell['arm']}")
@@ -34,6 +36,8 @@ def threshold_ratio(study: Study) -> Measured:
     """Shortest interval at which surely less than a tenth is left, over the tau that the once arm predicts."""
     run = study.run(study.comparisons.intervals)
     cells = sorted(_last_encounters(run), key=_interval)
+    for cell in cells:
+        _check_first_jump(run, cell["arm"])
     lost = [cell for cell in cells if cell["share_high"] is not None and cell["share_high"] < NOTHING_LEFT]
     if not lost:
         raise NotMeasured("at no interval of the sweep is surely less than a tenth left", float(_interval(cells[-1])))
@@ -41,16 +45,36 @@ def threshold_ratio(study: Study) -> Measured:
 
 
 def predicted_tau(study: Study, run: Run) -> float:
-    """tau in steps: that of the forecast's kernel, else that of the run's own once arm.
+    """tau in steps: that of the forecast's kernel, or that of the run's own once arm where nothing was forecast.
 
     Raises:
-        NotMeasured: neither is there.
+        NotMeasured: there is none, the kernel is that of another signal, or a* is not surely above 0 (1 / a* is
+            log10 tau, so that nothing could bound it).
     """
-    try:
-        [row] = study.predicted(target="kernel", quantity="tau_steps", depth=ALL_DEPTHS).to_pylist()
-        return float(row["value"])
-    except NotMeasured:
-        return 10 ** run.figure("once", "log10_tau_steps", fit=LOG_FIT).value
+    if study.forecast is None:
+        low = lower_end(run.figure("once", "a_star", fit=LOG_FIT))
+        tau = 10 ** run.figure("once", "log10_tau_steps", fit=LOG_FIT).value
+    else:
+        study.foretold(run)
+        low, tau = study.kernel("a_star_low"), study.kernel("tau_steps")
+    if low <= 0:
+        raise NotMeasured("tau has no bound: lower end of the 95 % interval of the once arm's a*", low)
+    return tau
+
+
+def first_jump(run: Run, arm: str, depth: str = ALL_DEPTHS) -> float:
+    """Lower end of the interval of the first effectivity, which what stands later is a share of.
+
+    Raises:
+        NotMeasured: it is undefined.
+    """
+    return lower_end(run.effectivity(arm, encounter=0, depth=depth))
+
+
+def _check_first_jump(run: Run, arm: str) -> None:
+    low = first_jump(run, arm)
+    if low <= 0:
+        raise NotMeasured(f"lower end of the 95 % interval of the first effectivity of {arm} (nats)", low)
 
 
 def _last_encounters(run: Run) -> list[dict[str, Any]]:

@@ -7,15 +7,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from lineage.analysis.names import EVERY_LEVEL
 from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
 from lineage.claims.knowledge.study import Floats, Recall, Study, from_draws
 from lineage.claims.statistics import above, below, within
 
 TESTABLE = Gate("share of test facts recalled", at_least=0.05, at_most=0.95)
 """Neither nothing nor everything is known."""
-
-EVERY_LEVEL = -1.0
-"""`at` of the forecast over all test facts."""
 
 
 def rank_correlation(study: Study, *, outcome: str) -> Measured:

@@ -3,6 +3,10 @@
 Every error is that of a forecast made before, with the kernel of facts met once and nothing fitted anew, over that of
 the better of two naive forecasts: no forgetting (gains add up) and last exposure only. Below 1 the kernel explains
 more.
+
+All rows are gated by the kernel, all depths pooled: where its a* is not surely above 0, superposition says the same as
+no forgetting, within noise, and its error says nothing. A single depth whose a* is not above 0 is predicted by it as it
+is, and counts.
 """
 
 from __future__ import annotations
@@ -12,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineage.claims.claim import Claim, Measured, NotMeasured, Row
-from lineage.claims.knowledge.k8 import EVERY_LEVEL, dedup_forecast, pair
-from lineage.claims.knowledge.study import ALL_DEPTHS, NEVER, Floats, Run, Study, from_draws
+from lineage.analysis.names import ALL_DEPTHS, EVERY_LEVEL, SIGNALS
+from lineage.claims.claim import Claim, Gate, Measured, NotMeasured, Row
+from lineage.claims.knowledge.k8 import dedup_forecast, pair
+from lineage.claims.knowledge.study import Floats, Run, Study, from_draws
 from lineage.claims.statistics import below
 
 FORECASTS = ("value", "naive_no_forgetting", "naive_last_only")
-SIGNALS = ("gain", "twin", "raw")
-"""Estimators of curves, the best one first."""
+FORGETS = Gate("lower end of the 95 % interval of the calibration's a*, all depths (per decade)", above=0.0)
 
 _NORMAL_95 = 1.959964
 
@@ -36,7 +40,19 @@ class Compared:
     """[draw, point]"""
 
 
-def error_ratio(parts: Sequence[Compared], items: int) -> Measured:
+def forgets(study: Study) -> float:
+    """The gate's figure.
+
+    Raises:
+        NotMeasured: nothing was forecast, or the calibration did not surely acquire anything that could be forgotten.
+    """
+    acquired = study.kernel("effectivity_low")
+    if acquired <= 0:
+        raise NotMeasured("lower end of the 95 % interval of the calibration's effectivity (nats)", acquired)
+    return study.kernel("a_star_low")
+
+
+def error_ratio(parts: Sequence[Compared], items: int, *, gate: float) -> Measured:
     """RMSE of the forecast over the smaller RMSE of the naive ones, over all points of all parts.
 
     Raises:
@@ -55,23 +71,19 @@ def error_ratio(parts: Sequence[Compared], items: int) -> Measured:
     value = float(ratio(outcome[None])[0])
     if not np.isfinite(value) or value == 0:
         raise NotMeasured("a forecast without any error")
-    return from_draws(value, ratio(draws), items)
+    return from_draws(value, ratio(draws), items, gate=gate)
 
 
 def gains(study: Study) -> Measured:
     """Gain curves of all arms with several encounters, by depth, at every probed time."""
     run = study.reference
-    parts: list[Compared] = []
-    facts = 0
-    for arm in run.arms:
-        if arm == NEVER or int(run.metrics["schedules"][arm]["encounters"]) < 2:
-            continue
-        facts += run.num_facts(arm)
-        for depth in _depths(run, arm):
-            parts.append(_curve(study, run, arm, depth))
-    if not parts:
+    gate = forgets(study)
+    study.foretold(run)
+    often = [arm for arm, (_, encounters) in run.dealt.items() if encounters > 1]
+    if not often:
         raise NotMeasured(f"run {run.name} has no arm with several encounters")
-    return error_ratio(parts, facts)
+    parts = [gain_curve(study, run, arm, depth) for arm in often for depth in _depths(run, arm)]
+    return error_ratio(parts, sum(run.num_facts(arm) for arm in often), gate=gate)
 
 
 def curve_estimator(run: Run, arm: str, depth: str) -> str:
@@ -85,8 +97,12 @@ def _depths(run: Run, arm: str) -> list[str]:
     return [depth for depth in found if depth != ALL_DEPTHS]
 
 
-def _curve(study: Study, run: Run, arm: str, depth: str) -> Compared:
-    """The curve moves as a whole within its interval: facts differ far more than the same facts at two times."""
+def gain_curve(study: Study, run: Run, arm: str, depth: str) -> Compared:
+    """Forecast and curve of one arm and depth.
+
+    In a draw the curve moves as a whole within its interval: facts differ far more than the same facts at two times.
+    The depths of an arm, which share their facts, move together; other arms hold other facts and move on their own.
+    """
     predicted = study.predicted(target="gain", run=run.name, arm=arm, depth=depth).to_pylist()
     estimator = curve_estimator(run, arm, depth)
     measured = {row["time"]: row for row in run.select("curves", arm=arm, depth=depth, estimator=estimator).to_pylist()}
@@ -95,7 +111,7 @@ def _curve(study: Study, run: Run, arm: str, depth: str) -> Compared:
         raise NotMeasured(f"forecast and curve of {arm}, {depth} share no time")
     outcome = np.asarray([one["mean"] for _, one in both])
     spread = np.asarray([_spread(one["low"], one["high"]) for _, one in both])
-    moved = study.generator().standard_normal(study.bootstrap_samples)
+    moved = study.generator(f"curves of {arm}").standard_normal(study.bootstrap_samples)
     forecasts = np.asarray([[row[name] for row, _ in both] for name in FORECASTS])
     return Compared(forecasts, outcome, outcome + moved[:, None] * spread)
 
@@ -106,6 +122,7 @@ def _spread(low: float | None, high: float | None) -> float:
 
 def recall_by_exposure(study: Study) -> Measured:
     """Mean probability of the target at each designed exposure level."""
+    gate = forgets(study)
     name = study.comparisons.long_tail
     recall = study.recall(name)
     rows = [row for row in study.predicted(target="recall", run=name).to_pylist() if row["at"] != EVERY_LEVEL]
@@ -117,11 +134,12 @@ def recall_by_exposure(study: Study) -> Measured:
     with np.errstate(invalid="ignore"):
         drawn = [times[:, one] @ recall.probability[one] / times[:, one].sum(axis=1) for one in members]
     forecasts = np.asarray([[row[column] for row in rows] for column in FORECASTS])
-    return error_ratio([Compared(forecasts, outcome, np.stack(drawn, axis=1))], len(recall.level))
+    return error_ratio([Compared(forecasts, outcome, np.stack(drawn, axis=1))], len(recall.level), gate=gate)
 
 
 def deduplication_gain(study: Study) -> Measured:
     """The gain in probability from deduplication: one point."""
+    gate = forgets(study)
     first, second = pair(study)
     difference = first.probability - second.probability
     value = float(difference.mean())
@@ -131,7 +149,7 @@ def deduplication_gain(study: Study) -> Measured:
     times = study.subject_draws(first.subjects).astype(np.float64)
     draws = times @ difference / times.sum(axis=1)
     part = Compared(np.asarray([[forecast], [naive]]), np.asarray([value]), draws[:, None])
-    return error_ratio([part], len(difference))
+    return error_ratio([part], len(difference), gate=gate)
 
 
 CLAIM = Claim(
@@ -152,6 +170,7 @@ CLAIM = Claim(
             statistic="error ratio over gain curves, arms with several encounters",
             expected=below(1, ratio=True),
             measure=gains,
+            gate=FORGETS,
         ),
         Row(
             name="recall by exposure",
@@ -159,6 +178,7 @@ CLAIM = Claim(
             statistic="error ratio over mean probabilities of the target by exposure level",
             expected=below(1, ratio=True),
             measure=recall_by_exposure,
+            gate=FORGETS,
         ),
         Row(
             name="gain from deduplication",
@@ -166,6 +186,7 @@ CLAIM = Claim(
             statistic="error ratio of the mean gain in probability",
             expected=below(1, ratio=True),
             measure=deduplication_gain,
+            gate=FORGETS,
         ),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -14,22 +15,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lineage.analysis.bootstrap import interval
+from lineage.analysis.names import ALL_DEPTHS, NO_FIT, SPLIT_HALF
 from lineage.claims.claim import Measured, NotMeasured
+from lineage.config.injection import PLACEBO
 from lineage.config.knowledge import KnowledgeComparisons
 
 Floats = NDArray[np.float64]
-
-ALL_DEPTHS = "all"
-POOLED = -1
-"""Encounter of a figure over all encounters."""
-NEVER = "never"
-OURS = "split_half"
-PAPERS = "paper_iqr_1.5"
-LOG_FIT = "uniform_log_t"
-"""Fit in which each decade of lags counts alike."""
-PAPERS_FIT = "uniform_t"
-"""Fit in which each step counts alike, so that the last decade decides."""
-NO_FIT = "none"
 
 
 @dataclass(frozen=True)
@@ -52,11 +43,22 @@ class Run:
     @property
     def arms(self) -> list[str]:
         """Arms that the claims are about: all but the placebo, in a run without injection too."""
-        return [name for name in self.metrics["schedules"] if name != NEVER]
+        return [name for name in self.metrics["schedules"] if name != PLACEBO]
+
+    @property
+    def signal(self) -> str:
+        """What its gains were taken against: `gain`, `twin`, `drift`, `raw`."""
+        return str(self.metrics["signal"])
 
     def num_facts(self, arm: str) -> int:
         """Facts of an arm."""
         return int(self.metrics["schedules"][arm]["facts"])
+
+    @property
+    def dealt(self) -> dict[str, tuple[int, int]]:
+        """(facts, encounters) of each injected arm."""
+        schedules = self.metrics["schedules"]
+        return {arm: (int(schedules[arm]["facts"]), int(schedules[arm]["encounters"])) for arm in self.arms}
 
     def select(self, table: str, **equal: Any) -> pa.Table:
         """Rows of a table whose columns have these values."""
@@ -78,7 +80,9 @@ class Run:
             raise NotMeasured(f"undefined in run {self.name}: {table} of {asked}")
         return rows[0]
 
-    def contrast(self, name: str, quantity: str, *, depth: str, estimator: str = OURS, fit: str = NO_FIT) -> Measured:
+    def contrast(
+        self, name: str, quantity: str, *, depth: str, estimator: str = SPLIT_HALF, fit: str = NO_FIT
+    ) -> Measured:
         """A contrast that the run's own bootstrap made.
 
         Raises:
@@ -87,7 +91,9 @@ class Run:
         row = self.cell("contrasts", name=name, depth=depth, estimator=estimator, fit=fit, quantity=quantity)
         return Measured(row["value"], row["low"], row["high"], row["facts"])
 
-    def figure(self, arm: str, quantity: str, *, depth: str = ALL_DEPTHS, estimator: str = OURS, fit: str) -> Measured:
+    def figure(
+        self, arm: str, quantity: str, *, depth: str = ALL_DEPTHS, estimator: str = SPLIT_HALF, fit: str
+    ) -> Measured:
         """A figure of an arm's forgetting: a, a_star, r_100, ...
 
         Raises:
@@ -96,13 +102,22 @@ class Run:
         row = self.cell("decay", arm=arm, depth=depth, estimator=estimator, fit=fit, quantity=quantity)
         return Measured(row["value"], row["low"], row["high"], self.num_facts(arm))
 
+    def effectivity(self, arm: str, *, encounter: int, depth: str = ALL_DEPTHS) -> Measured:
+        """E of an arm at one encounter, or over all (`POOLED`).
+
+        Raises:
+            NotMeasured: the run lacks the arm or depth, or the figure is undefined.
+        """
+        row = self.cell("effectivity", arm=arm, depth=depth, encounter=encounter, estimator=SPLIT_HALF)
+        return Measured(row["value"], row["low"], row["high"], self.num_facts(arm))
+
     def draws(self, arm: str, quantity: str, *, depth: str = ALL_DEPTHS, fit: str = NO_FIT) -> Floats:
         """[resample] the figure in each bootstrap draw, NaN where it is undefined.
 
         Raises:
             NotMeasured: the run kept none.
         """
-        found = self.select("samples", arm=arm, depth=depth, estimator=OURS, fit=fit, quantity=quantity)
+        found = self.select("samples", arm=arm, depth=depth, estimator=SPLIT_HALF, fit=fit, quantity=quantity)
         if found.num_rows == 0:
             raise NotMeasured(f"run {self.name} has no bootstrap draws of {quantity}, {arm}, {depth}")
         found = found.sort_by("resample")
@@ -117,9 +132,11 @@ class Run:
     @property
     def fixed_lags(self) -> list[int]:
         """Lags at which all injected arms have R, rising, in steps."""
-        reached = self.select("contrasts", name="K1 decay", depth=ALL_DEPTHS, estimator=OURS, fit=NO_FIT)
-        names = [name.removeprefix("r_") for name in reached.column("quantity").to_pylist()]
-        return sorted(int(name) for name in names if name.isdigit())
+        return _lags(self.select("contrasts", name="K1 decay", depth=ALL_DEPTHS, estimator=SPLIT_HALF, fit=NO_FIT))
+
+    def fixed_lags_of(self, arm: str) -> list[int]:
+        """Lags at which one arm has R, rising, in steps."""
+        return _lags(self.select("decay", arm=arm, depth=ALL_DEPTHS, estimator=SPLIT_HALF, fit=NO_FIT))
 
 
 @dataclass(frozen=True)
@@ -170,12 +187,16 @@ class Study:
         """Runs that are compared, in order.
 
         Raises:
-            NotMeasured: fewer than needed.
+            NotMeasured: fewer than needed, or arms of other sizes: figures pooled over arms would differ by the mix.
         """
         if len(names) < at_least:
             text = "no run for it in this experiment" if not names else f"fewer than {at_least} runs to compare"
             raise NotMeasured(text, float(len(names)))
-        return [self.run(name) for name in names]
+        runs = [self.run(name) for name in names]
+        for one in runs[1:]:
+            if one.dealt != runs[0].dealt:
+                raise NotMeasured(f"runs {runs[0].name} and {one.name} have different arms")
+        return runs
 
     def recall(self, name: str | None) -> Recall:
         """Recall of a model.
@@ -200,9 +221,30 @@ class Study:
             raise NotMeasured(f"no forecast of {', '.join(str(value) for value in equal.values())}")
         return found.sort_by("at")
 
-    def generator(self) -> np.random.Generator:
-        """The bootstrap's random numbers, from the start."""
-        return np.random.Generator(np.random.PCG64(self.bootstrap_seed))
+    def kernel(self, quantity: str) -> float:
+        """A figure of the forecast's kernel, all depths pooled: `a_star`, `tau_steps`, `a_star_low`, ...
+
+        Raises:
+            NotMeasured: nothing was forecast, or the calibration could not tell it.
+        """
+        [row] = self.predicted(target="kernel", quantity=quantity, depth=ALL_DEPTHS).to_pylist()
+        return float(row["value"])
+
+    def foretold(self, run: Run) -> None:
+        """Checks that the gains of a run are measured as those that its forecast comes from.
+
+        Raises:
+            NotMeasured: nothing was forecast, or the calibration's signal is another (a drift that one of them holds
+                would pass for forgetting).
+        """
+        [signal, *_] = self.predicted(target="kernel").column("signal").to_pylist()
+        if signal != run.signal:
+            raise NotMeasured(f"the calibration's signal is '{signal}', that of run {run.name} '{run.signal}'")
+
+    def generator(self, purpose: str = "") -> np.random.Generator:
+        """The bootstrap's random numbers for one purpose, from the start: equal for equal purposes."""
+        seed = np.random.SeedSequence((self.bootstrap_seed, zlib.crc32(purpose.encode())))
+        return np.random.Generator(np.random.PCG64(seed))
 
     def subject_draws(self, subjects: Sequence[str]) -> NDArray[np.int64]:
         """[resample, item] how often each item is drawn when whole subjects are drawn with replacement."""
@@ -212,6 +254,11 @@ class Study:
         counts = np.zeros((self.bootstrap_samples, len(index)), np.int64)
         np.add.at(counts, (np.arange(self.bootstrap_samples)[:, None], drawn), 1)
         return counts[:, of_item]
+
+
+def _lags(table: pa.Table) -> list[int]:
+    names = [name.removeprefix("r_") for name in table.column("quantity").to_pylist()]
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def rows_where(table: pa.Table, **equal: Any) -> pa.Table:
@@ -229,3 +276,14 @@ def from_draws(value: float, draws: Floats, items: int, **more: Any) -> Measured
         return Measured(float(value), None, None, items, **more)
     low, high = interval(np.asarray(value), there, clusters=max(2, items))
     return Measured(float(value), float(low), float(high), items, **more)
+
+
+def lower_end(found: Measured) -> float:
+    """Lower end of a figure's 95 % interval: what a gate on its sign reads.
+
+    Raises:
+        NotMeasured: no interval was made.
+    """
+    if found.low is None:
+        raise NotMeasured("a figure without an interval", found.value)
+    return found.low

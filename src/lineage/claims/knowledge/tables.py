@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lineage.analysis.names import ALL_DEPTHS
 from lineage.claims.claim import NotMeasured
-from lineage.claims.knowledge.k7 import predicted_tau
+from lineage.claims.knowledge.k7 import first_jump, predicted_tau
 from lineage.claims.knowledge.k9 import curve_estimator
-from lineage.claims.knowledge.study import ALL_DEPTHS, Floats, Recall, Study
+from lineage.claims.knowledge.study import Floats, Recall, Run, Study
 
 Row = dict[str, Any]
 _NUMBERS = ("value", "low", "high", "predicted", "forecast", "outcome", "chance", "exposures", "at", "interval")
@@ -28,13 +29,17 @@ _TIMES_DRAWN = 24
 
 
 def sweep(study: Study) -> pa.Table:
-    """Gain before the last encounter as a share of the first jump, by interval and depth, beside its forecast."""
+    """Gain before the last encounter as a share of the first jump, by interval and depth, beside its forecast.
+
+    A share of a jump that is not surely above 0 is left empty.
+    """
     rows: list[Row] = []
     run = study.runs.get(study.comparisons.intervals or "")
     cells = run.tables["accumulation"].to_pylist() if run else []
     last = {cell["arm"]: max(one["encounter"] for one in cells if one["arm"] == cell["arm"]) for cell in cells}
     for cell in cells:
         if run and cell["encounter"] == last[cell["arm"]] and cell["arm"] in run.arms and cell["share"] is not None:
+            jumped = _jumped(run, cell)
             key = {"target": "accumulation", "run": run.name, "arm": cell["arm"], "depth": cell["depth"]}
             predicted = [one["value"] for one in _predicted(study, **key) if one["at"] == cell["encounter"]]
             rows.append(
@@ -42,13 +47,21 @@ def sweep(study: Study) -> pa.Table:
                     "depth": cell["depth"],
                     "arm": cell["arm"],
                     "interval": cell["interval"],
-                    "value": cell["share"],
-                    "low": cell["share_low"],
-                    "high": cell["share_high"],
+                    "value": cell["share"] if jumped else None,
+                    "low": cell["share_low"] if jumped else None,
+                    "high": cell["share_high"] if jumped else None,
                     "predicted": predicted[0] if predicted else None,
                 }
             )
     return _table(rows, SWEEP)
+
+
+def _jumped(run: Run, cell: Row) -> bool:
+    """Whether the first jump, of which the gain is a share, is surely above 0."""
+    try:
+        return first_jump(run, cell["arm"], cell["depth"]) > 0
+    except NotMeasured:
+        return False
 
 
 def expected_thresholds(study: Study) -> dict[str, float]:
@@ -79,12 +92,24 @@ def long_tail(study: Study) -> pa.Table:
 
 
 def forecasts(study: Study) -> pa.Table:
-    """Every kind of forecast beside its outcome: gains, accumulation, probability by exposure."""
+    """Every kind of forecast beside its outcome: gains, accumulation, probability by exposure.
+
+    Of runs whose gains are measured as the calibration's are.
+    """
     return _table([*_gains(study), *_accumulation(study), *_recall(study)], FORECASTS)
 
 
-def _gains(study: Study) -> Iterator[Row]:
+def _foretold(study: Study) -> Iterator[Run]:
     for run in study.runs.values():
+        try:
+            study.foretold(run)
+        except NotMeasured:
+            continue
+        yield run
+
+
+def _gains(study: Study) -> Iterator[Row]:
+    for run in _foretold(study):
         for arm in run.arms:
             for depth in dict.fromkeys(run.select("curves", arm=arm).column("depth").to_pylist()):
                 predicted = _predicted(study, target="gain", run=run.name, arm=arm, depth=depth)
@@ -100,8 +125,10 @@ def _gains(study: Study) -> Iterator[Row]:
 
 
 def _accumulation(study: Study) -> Iterator[Row]:
-    for run in study.runs.values():
+    for run in _foretold(study):
         for cell in run.tables["accumulation"].to_pylist():
+            if not _jumped(run, cell):
+                continue
             key = {"target": "accumulation", "run": run.name, "arm": cell["arm"], "depth": cell["depth"]}
             for row in _predicted(study, **key):
                 if row["at"] == cell["encounter"] and cell["depth"] != ALL_DEPTHS:

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pyarrow as pa
 
+from lineage.analysis.names import ALL_DEPTHS, SIGNALS
+from lineage.config.injection import PLACEBO
 from lineage.report import marks, theme
 from lineage.report.tables import Row, chosen, inline, rows, span, where
-from lineage.report.theme import PLACEBO_ARM, Chart, in_order, listed, words
+from lineage.report.theme import Chart, in_order, listed, words
 
 _COLUMNS = ("arm", "depth", "time", "estimator", "mean", "low", "high")
 _X_TITLE = "steps since the fact's first encounter"
 _Y_TITLE = ["gain since the first encounter", "(nats per target token)"]
 _NEVER = "never injected"
+_LESS_NEVER = {"gain": "twin", "drift": "raw"}
+"""Signals from which the mean of the facts never injected is taken off, and the one that these facts have."""
 _PLACEBO_OPACITY = 0.35
 _SIDE = 250
 _MOST_COLUMNS = 3
@@ -22,30 +26,31 @@ _BOUNDS = ("low", "mean", "high")
 
 
 def trajectories(
-    curves: pa.Table, encounters: Mapping[str, Sequence[int]], *, estimators: Sequence[str] = ("gain", "twin", "raw")
+    curves: pa.Table, encounters: Mapping[str, Sequence[int]], *, estimators: Sequence[str] = SIGNALS
 ) -> Chart:
     """One panel an arm: gain of each depth over the steps since the first encounter, beside facts never injected.
 
     `encounters`: the steps of each arm's encounters since its first. Of `estimators` the first that the injected arms
     have is drawn. The grey band reaches from the lowest to the highest bound of the arm `never` over the depths; for
-    `gain`, from which the mean of these facts is taken off, around that mean.
+    `gain` and `drift`, from which the mean of these facts is taken off, around that mean.
 
     Raises:
         UserError: a column is missing, or all estimators are.
     """
     title = "What each encounter adds, and how it fades"
-    every = [row for row in rows(curves, _COLUMNS, name="curves") if row["depth"] != "all" and row["mean"] is not None]
-    estimator, drawn = chosen([row for row in every if row["arm"] != PLACEBO_ARM], estimators, name="curves")
+    every = [row for row in rows(curves, _COLUMNS, name="curves") if row["depth"] != ALL_DEPTHS]
+    every = [row for row in every if row["mean"] is not None]
+    estimator, drawn = chosen([row for row in every if row["arm"] != PLACEBO], estimators, name="curves")
     if not drawn:
         return theme.nothing(title, "no arm of this run was injected, or no probe has a value.")
     first, last = min(row["time"] for row in drawn), max(row["time"] for row in drawn)
-    never = where(every, arm=PLACEBO_ARM, estimator="twin" if estimator == "gain" else estimator)
+    never = where(every, arm=PLACEBO, estimator=_LESS_NEVER.get(estimator, estimator))
     shown = [row for row in never if first <= row["time"] <= last]
-    placebo = _envelope([_around_mean(row) for row in shown] if estimator == "gain" else shown)
+    placebo = _envelope([_around_mean(row) for row in shown] if estimator in _LESS_NEVER else shown)
     arms = in_order([row["arm"] for row in drawn], theme.ARM_COLOURS)
     depths = in_order([row["depth"] for row in drawn], theme.DEPTH_COLOURS)
     entries = [*depths, _NEVER] if placebo else depths
-    legend = marks.legend("depth", theme.colour_scale(entries, {**theme.DEPTH_COLOURS, _NEVER: theme.PLACEBO}))
+    legend = marks.legend("depth", theme.colour_scale(entries, {**theme.DEPTH_COLOURS, _NEVER: theme.PLACEBO_COLOUR}))
     scale = alt.Scale(domain=[first, max(last, first + 1)], nice=False)
     x = alt.X("time:Q", scale=scale, axis=alt.Axis(tickCount=5), title=_X_TITLE)
     bounds = [row.get(key) for row in [*drawn, *placebo] for key in ("low", "mean", "high")]
@@ -132,9 +137,9 @@ def _notes(estimator: str, arms: list[str], *, has_placebo: bool, has_encounters
         notes.append("Triangles and dotted lines: encounters with the fact.")
     if not has_placebo:
         notes.append("This run has no facts that were never injected, so no placebo band.")
-    elif estimator == "gain":
+    elif estimator in _LESS_NEVER:
         notes.append("Grey: facts never injected, around their mean, which the curves are less (all depths' 95 %).")
     else:
         notes.append("Grey: facts never injected, through the same arithmetic (all depths' 95 % intervals).")
-    absent = [arm for arm in theme.ARM_COLOURS if arm not in [*arms, PLACEBO_ARM]]
+    absent = [arm for arm in theme.ARM_COLOURS if arm not in [*arms, PLACEBO]]
     return [*notes, f"Not in this run: {listed(absent)}."] if absent else notes

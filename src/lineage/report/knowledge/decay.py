@@ -10,6 +10,7 @@ from types import MappingProxyType
 import altair as alt
 import pyarrow as pa
 
+from lineage.analysis.names import ALL_DEPTHS, LOG_FIT, PAPERS, PAPERS_FIT, SPLIT_HALF, paper_name
 from lineage.report import marks, theme
 from lineage.report.tables import Row, chosen, inline, of_runs, rows, span, where
 from lineage.report.theme import Chart, in_order, listed, words
@@ -17,14 +18,12 @@ from lineage.report.theme import Chart, in_order, listed, words
 _COLUMNS = ("arm", "depth", "estimator", "lag", "value", "low", "high")
 _DECAY_COLUMNS = ("arm", "depth", "estimator", "fit", "quantity", "value", "low", "high")
 _Y_TITLE = ["retainability R(t)", "(share of the gain that is left)"]
-_WEIGHTS = {"uniform_t": "equal for every t", "uniform_log_t": "equal for every log t"}
+_WEIGHTS = {PAPERS_FIT: "equal for every t", LOG_FIT: "equal for every log t"}
 _SHOWN = (-0.6, 1.6)
 _TICKS = [-0.6, -0.4, -0.2, 0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6]
 _WIDTH = 330
 
-DEFAULT_FITS = MappingProxyType(
-    {"paper_iqr_1.5": "uniform_t", "paper_iqr_2.0": "uniform_t", "split_half": "uniform_log_t"}
-)
+DEFAULT_FITS = MappingProxyType({PAPERS: PAPERS_FIT, paper_name(2.0): PAPERS_FIT, SPLIT_HALF: LOG_FIT})
 """The fit that is drawn over each estimator's curve."""
 
 
@@ -55,7 +54,7 @@ def retainability(
     decay: pa.Table,
     *,
     arms: Sequence[str] = ("duplicate", "paraphrase"),
-    estimators: Sequence[str] = ("paper_iqr_1.5", "split_half"),
+    estimators: Sequence[str] = (PAPERS, SPLIT_HALF),
     fits: Mapping[str, str] = DEFAULT_FITS,
 ) -> Chart:
     """A row of panels for each estimator, a panel for each arm: R(t) of each depth with its fit R(1) - a log10 t.
@@ -101,7 +100,7 @@ def retainability_across_runs(
     *,
     batch_tokens: Mapping[str, int] | None = None,
     arms: Sequence[str] = ("duplicate", "paraphrase"),
-    estimators: Sequence[str] = ("split_half", "paper_iqr_1.5"),
+    estimators: Sequence[str] = (SPLIT_HALF, PAPERS),
     compared: str = "run",
 ) -> Chart:
     """A row of panels for each arm, a panel for each depth: R(t) of every run over log t.
@@ -142,7 +141,7 @@ def retainability_across_runs(
 def _kept(retention: pa.Table, arms: Sequence[str], *, name: str) -> list[Row]:
     """Rows with a value at lag 1 or later (the logarithm of 0 has no place), without the pooled depths."""
     every = [row for row in rows(retention, _COLUMNS, name=name) if row["value"] is not None]
-    return [row for row in every if row["arm"] in arms and row["depth"] != "all" and row["lag"] >= 1]
+    return [row for row in every if row["arm"] in arms and row["depth"] != ALL_DEPTHS and row["lag"] >= 1]
 
 
 def _axes(drawn: list[Row], unit: str) -> _Axes:

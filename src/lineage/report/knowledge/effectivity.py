@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pyarrow as pa
 
+from lineage.analysis.names import ALL_DEPTHS, PAPERS, POOLED, SPLIT_HALF
+from lineage.config.injection import PLACEBO
 from lineage.report import marks, theme
 from lineage.report.tables import Row, chosen, inline, of_runs, rows, span, where
-from lineage.report.theme import PLACEBO_ARM, Chart, in_order, listed, sentence, words
+from lineage.report.theme import Chart, in_order, listed, sentence, words
 
-POOLED = -1
-"""The `encounter` of rows that pool all encounters."""
 COLUMNS = ("arm", "depth", "encounter", "estimator", "value", "low", "high", "kept", "total")
 Y_TITLE = "effectivity (nats per target token)"
 
@@ -24,7 +24,7 @@ _FILLS_IN_LEGEND = (theme.MUTED, "#e3e6e9", "#ffffff")
 _LONG_NAME = 11
 
 
-def effectivity_bars(effectivity: pa.Table, *, estimators: Sequence[str] = ("split_half", "paper_iqr_1.5")) -> Chart:
+def effectivity_bars(effectivity: pa.Table, *, estimators: Sequence[str] = (SPLIT_HALF, PAPERS)) -> Chart:
     """One panel an arm: pooled effectivity of each depth by up to three estimators, beside their placebo.
 
     The first estimator's bars are full, the others' hollow. A black tick is the same estimator on the arm `never`:
@@ -36,7 +36,7 @@ def effectivity_bars(effectivity: pa.Table, *, estimators: Sequence[str] = ("spl
     assert len(estimators) <= len(_FILLS), estimators
     title = "How much one encounter adds, against what the estimator gives for nothing"
     every = _pooled(effectivity, name="effectivity")
-    injected = [row for row in every if row["arm"] != PLACEBO_ARM]
+    injected = [row for row in every if row["arm"] != PLACEBO]
     chosen(injected, estimators, name="effectivity")
     drawn = _beside_placebo([row for row in injected if row["estimator"] in estimators], every)
     if not drawn:
@@ -81,7 +81,7 @@ def effectivity_bars(effectivity: pa.Table, *, estimators: Sequence[str] = ("spl
 
 
 def effectivity_across_runs(
-    runs: Mapping[str, pa.Table], *, estimators: Sequence[str] = ("split_half", "paper_iqr_1.5"), compared: str = "run"
+    runs: Mapping[str, pa.Table], *, estimators: Sequence[str] = (SPLIT_HALF, PAPERS), compared: str = "run"
 ) -> Chart:
     """One panel an arm: pooled effectivity of each depth in each run, in the order of `runs`.
 
@@ -93,7 +93,7 @@ def effectivity_across_runs(
     """
     title = f"How much one encounter adds, by {compared}"
     pooled = {run: _pooled(table, name=f"effectivity of run {run}") for run, table in runs.items()}
-    injected = {run: [row for row in every if row["arm"] != PLACEBO_ARM] for run, every in pooled.items()}
+    injected = {run: [row for row in every if row["arm"] != PLACEBO] for run, every in pooled.items()}
     used, drawn = of_runs(injected, estimators, name="effectivity")
     if not drawn:
         return theme.nothing(title, "no run has an effectivity.")
@@ -128,12 +128,12 @@ def effectivity_across_runs(
 
 def _pooled(effectivity: pa.Table, *, name: str) -> list[Row]:
     every = where(rows(effectivity, COLUMNS, name=name), encounter=POOLED)
-    return [row for row in every if row["depth"] != "all" and row["value"] is not None]
+    return [row for row in every if row["depth"] != ALL_DEPTHS and row["value"] is not None]
 
 
 def _beside_placebo(drawn: list[Row], every: list[Row]) -> list[Row]:
     """The rows with a column `placebo`: the value of the arm `never` at the same depth by the same estimator."""
-    never = {(row["depth"], row["estimator"]): row["value"] for row in where(every, arm=PLACEBO_ARM)}
+    never = {(row["depth"], row["estimator"]): row["value"] for row in where(every, arm=PLACEBO)}
     return [
         row | {"placebo": never.get((row["depth"], row["estimator"])), "kind": words(row["estimator"])} for row in drawn
     ]

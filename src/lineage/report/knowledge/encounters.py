@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import altair as alt
 import pyarrow as pa
 
+from lineage.analysis.names import ALL_DEPTHS, PAPERS, POOLED, SPLIT_HALF
+from lineage.config.injection import PLACEBO
 from lineage.report import marks, theme
-from lineage.report.knowledge.effectivity import COLUMNS, POOLED, Y_TITLE
+from lineage.report.knowledge.effectivity import COLUMNS, Y_TITLE
 from lineage.report.tables import Row, chosen, inline, rows, span, where
-from lineage.report.theme import PLACEBO_ARM, Chart, in_order, listed, sentence, words
+from lineage.report.theme import Chart, in_order, listed, sentence, words
 
 _HEIGHT = 230
 _MOST_COLUMNS = 3
 
 
-def effectivity_by_encounter(
-    effectivity: pa.Table, *, estimators: Sequence[str] = ("split_half", "paper_iqr_1.5")
-) -> Chart:
+def effectivity_by_encounter(effectivity: pa.Table, *, estimators: Sequence[str] = (SPLIT_HALF, PAPERS)) -> Chart:
     """One panel a depth: effectivity of the first, second, ... encounter of each arm.
 
     At the first encounter all arms see the same text: their intervals should overlap there.
@@ -70,7 +70,8 @@ def effectivity_by_encounter(
 def _single_encounters(effectivity: pa.Table, estimators: Sequence[str]) -> tuple[str, list[Row]]:
     """(estimator, rows), the arm `never` on its virtual schedule included, with a column `number` that begins at 1."""
     every = rows(effectivity, COLUMNS, name="effectivity")
-    kept = [row for row in every if row["encounter"] != POOLED and row["depth"] != "all" and row["value"] is not None]
-    estimator, drawn = chosen([row for row in kept if row["arm"] != PLACEBO_ARM], estimators, name="effectivity")
-    never = where(kept, arm=PLACEBO_ARM, estimator=estimator) if drawn else []
+    single = [row for row in every if row["encounter"] != POOLED and row["depth"] != ALL_DEPTHS]
+    kept = [row for row in single if row["value"] is not None]
+    estimator, drawn = chosen([row for row in kept if row["arm"] != PLACEBO], estimators, name="effectivity")
+    never = where(kept, arm=PLACEBO, estimator=estimator) if drawn else []
     return estimator, [row | {"number": row["encounter"] + 1} for row in [*drawn, *never]]

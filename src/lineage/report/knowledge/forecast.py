@@ -16,7 +16,7 @@ _COLUMNS = ("target", "forecast", "outcome", "low", "high")
 _FORECAST, _NAIVE = "forecast", "naive"
 _STYLES = (
     (theme.SERIES_COLOURS[0], "circle"),
-    (theme.PLACEBO, "square"),
+    (theme.PLACEBO_COLOUR, "square"),
     (theme.SERIES_COLOURS[1], "triangle-up"),
     (theme.SERIES_COLOURS[3], "diamond"),
 )

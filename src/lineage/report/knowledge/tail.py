@@ -60,7 +60,7 @@ def _curves(
     bounds = bounds.mark_area() if has_bands else bounds.mark_rule(strokeWidth=1.2)
     bounds = bounds.encode(opacity=legend.opacity(marks.BAND_OPACITY if has_bands else 0.7))
     chance = alt.Chart(inline(_having("chance", drawn)))
-    chance = chance.mark_line(color=theme.PLACEBO, strokeDash=marks.DOTS, strokeWidth=1.6)
+    chance = chance.mark_line(color=theme.PLACEBO_COLOUR, strokeDash=marks.DOTS, strokeWidth=1.6)
     forecast = alt.Chart(inline(_having("forecast", drawn))).mark_line(strokeDash=marks.DASH, strokeWidth=1.8)
     others = [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("chance", "forecast")]
     points = base.mark_point(filled=True, size=52)
