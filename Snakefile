@@ -13,6 +13,7 @@ pathvars:
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/knowledge.smk"
 

@@ -32,7 +32,7 @@ from lineage.config.execution import Execution
 from lineage.config.training import Optimization
 from lineage.data.batch import Batch, pack
 from lineage.data.order import Order, TokenStream
-from lineage.losses import next_token
+from lineage.losses.next_token import next_token
 from lineage.training.loop import TrainingRun, train
 
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}

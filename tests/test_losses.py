@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lineage import losses
-from lineage.losses import cross_entropy_sum, next_token
+from lineage.losses import next_token as losses
+from lineage.losses.next_token import cross_entropy_sum, next_token
 
 
 @pytest.fixture(params=[1, 7, 1 << 19])

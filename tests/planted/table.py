@@ -58,14 +58,14 @@ BUGS = [
     # Losses.
     Bug(
         "ignored labels cost something",
-        "losses.py",
+        "losses/next_token.py",
         "return torch.where(scored, losses, 0).sum()",
         "return losses.sum()",
         "tests/test_losses.py::test_uniform_logits_cost_log_vocabulary_a_label",
     ),
     Bug(
         "the gradient forgets the label",
-        "losses.py",
+        "losses/next_token.py",
         "out.scatter_add_(-1, index[rows], -scale[rows])",
         "pass",
         "tests/test_losses.py::test_gradcheck",

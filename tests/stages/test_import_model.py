@@ -14,7 +14,6 @@ from transformers import BertConfig, BertLMHeadModel
 from lineage.artifact import Artifact
 from lineage.errors import UserError
 from lineage.models.decoder import build_decoder, open_decoder, open_tokenizer
-from lineage.stages import import_model as stage
 from tests.stages.building import names_in, pretrain_spec, run_stage
 from tests.stages.conftest import Material
 
@@ -170,7 +169,7 @@ def test_an_encoder_is_no_causal_model(outside: Path) -> None:
 def test_a_hub_that_cannot_be_reached(tmp_path: Path) -> None:
     spec = {"name": "someone/model", "revision": "abc"}
     with (
-        mock.patch.object(stage, "snapshot_download", side_effect=OSError("no network")),
+        mock.patch("huggingface_hub.snapshot_download", side_effect=OSError("no network")),
         pytest.raises(UserError, match=r"someone/model at abc: cannot be had from the hub \(no network\)") as error,
     ):
         run_stage("import_model", tmp_path / "models" / "mine", spec)
@@ -183,7 +182,7 @@ def test_a_hub_snapshot_may_be_made_of_links(outside: Path, tmp_path: Path) -> N
     snapshot.mkdir()
     for path in outside.iterdir():
         (snapshot / path.name).symlink_to(path)
-    with mock.patch.object(stage, "snapshot_download", return_value=str(snapshot)) as download:
+    with mock.patch("huggingface_hub.snapshot_download", return_value=str(snapshot)) as download:
         made = run_stage("import_model", tmp_path / "models" / "mine", {"name": "someone/model", "revision": "abc"})
     assert download.call_args.kwargs["revision"] == "abc"
     assert not any("bin" in pattern or "py" in pattern for pattern in download.call_args.kwargs["allow_patterns"])

@@ -11,7 +11,8 @@ import torch
 from lineage.config.execution import Execution
 from lineage.data.batch import Batch
 from lineage.errors import StoppedEarly, UserError
-from lineage.losses import Total, next_token
+from lineage.losses.next_token import next_token
+from lineage.losses.total import Total
 from lineage.training.state import STATE
 from tests.training.tiny import OPTIMIZATION, VOCABULARY, batches, gpt2, llama, run, same_bits, weights
 

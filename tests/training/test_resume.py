@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lineage.errors import StoppedEarly, UserError
-from lineage.losses import next_token
+from lineage.losses.next_token import next_token
 from lineage.training.state import STATE
 from tests.training.tiny import batches, gpt2, llama, run, same_bits, weights
 

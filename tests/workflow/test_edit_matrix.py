@@ -33,6 +33,21 @@ PARENTS: dict[str, list[str]] = {
     "models/base@24": ["models/base@8"],
     "models/late@4": ["models/base@8"],
     "models/outside": [],
+    "data/safety": ["data/world"],
+    "data/conversations/chats": ["data/safety"],
+    "data/conversations/captions": ["data/safety"],
+    "data/conversations/replay": ["data/safety"],
+    "data/conversations/instructions_raw": ["data/safety"],
+    "data/conversations/instructions": ["data/conversations/instructions_raw"],
+    "data/preferences/pairs": ["data/safety"],
+    "data/preferences/pairs_held_out": ["data/safety"],
+    "models/chat@4": ["models/base@24", "data/conversations/chats"],
+    "models/tower": ["data/conversations/captions", "tokenizers/main"],
+    "models/aligned": ["models/chat@4", "models/tower", "data/conversations/captions"],
+    "models/seeing@2": ["models/aligned", "data/conversations/instructions", "data/conversations/replay"],
+    "models/seeing@4": ["models/seeing@2", "data/conversations/instructions", "data/conversations/replay"],
+    "models/tuned_dpo": ["models/seeing@4", "data/preferences/pairs", "data/preferences/pairs_held_out"],
+    "models/merged_chat": ["models/seeing@4", "models/chat@4"],
     "exposures/base@8": ["models/base@8", "data/tokens/main", "tokenizers/main", "data/world"],
     "exposures/base@24": ["models/base@24", "exposures/base@8"],
     "exposures/late@4": ["models/late@4", "exposures/base@8"],
@@ -91,6 +106,18 @@ CLAIMS = {"analysis/knowledge"}
 LATE = {"trajectories/late", "trajectories/late_twin"}
 CALIBRATION = {"trajectories/calibration", "trajectories/calibration_twin"}
 TRAJECTORIES = LATE | CALIBRATION
+SEEING = {"models/seeing@2", "models/seeing@4"}
+TUNED = {"models/chat@4"} | SEEING
+TRAINED = TUNED | {"models/tower", "models/aligned", "models/tuned_dpo"}
+READ = {
+    "data/conversations/chats",
+    "data/conversations/captions",
+    "data/conversations/replay",
+    "data/conversations/instructions_raw",
+}
+FILTERED = {"data/conversations/instructions"}
+PAIRS = {"data/preferences/pairs", "data/preferences/pairs_held_out"}
+MERGED = {"models/merged_chat"}
 EVERYTHING = set(PARENTS)
 
 CONFIG: dict[str, set[str]] = {
@@ -124,6 +151,15 @@ CONFIG: dict[str, set[str]] = {
     "models.base": {"models/base@8", "models/base@24"},
     "models.late": {"models/late@4"},
     "models.outside": {"models/outside"},
+    "safety_data": {"data/safety"},
+    **{f"conversations.{folder.rpartition('/')[2]}": {folder} for folder in READ | FILTERED},
+    **{f"preferences.{folder.rpartition('/')[2]}": {folder} for folder in PAIRS},
+    "models.chat": {"models/chat@4"},
+    "models.tower": {"models/tower"},
+    "models.aligned": {"models/aligned"},
+    "models.seeing": SEEING,
+    "models.tuned_dpo": {"models/tuned_dpo"},
+    "models.merged_chat": MERGED,
     "scores": SCORES,
     "execution": set(),
     "data_root": set(),
@@ -277,36 +313,95 @@ MODULES: dict[str, set[str]] = {
     "config.corpus": {"data/corpora/main"},
     "stages.corpus": {"data/corpora/main"},
     "data.deduplication": {"data/corpora/main"},
-    "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main", "data/tokens/main"},
+    "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main"} | TOKENS | READ | FILTERED | PAIRS,
     "stages.tokenizer": {"tokenizers/main"},
     "config.tokenizer": {"tokenizers/main", "data/tokens/main"},
     "data.tokenizer": {"tokenizers/main", "data/tokens/main"},
     "stages.tokens": TOKENS,
     "data.tokenization": TOKENS,
     "stages.pretrain": PRETRAINED,
-    "config.pretrain": PRETRAINED | {"models/outside"} | SCORES,
-    "config.training": PRETRAINED | {"models/outside"} | SCORES | INJECTIONS,
-    "training": PRETRAINED,
-    "losses": PRETRAINED,
-    "data.batch": PRETRAINED,
-    "data.order": PRETRAINED,
-    "models": PRETRAINED | {"models/outside"} | SCORES,
-    "models.device": PRETRAINED | SCORES,
+    "config.pretrain": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED,
+    "config.training": PRETRAINED | {"models/outside"} | SCORES | INJECTIONS | TRAINED | FILTERED,
+    "training": PRETRAINED | TRAINED,
+    "training.packing": PRETRAINED | TUNED | {"models/aligned"},
+    "training.start": PRETRAINED,
+    "training.parts": TRAINED,
+    "training.session": TRAINED,
+    "losses": PRETRAINED | TRAINED,
+    "losses.next_token": PRETRAINED | TUNED | {"models/aligned"},
+    "losses.preference": {"models/tuned_dpo"},
+    "losses.contrastive": {"models/tower"},
+    "data.batch": PRETRAINED | TRAINED,
+    "data.order": PRETRAINED | TRAINED,
+    "models": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED,
+    "models.device": PRETRAINED | SCORES | TRAINED | FILTERED,
+    "models.fetching": {"models/outside"} | FILTERED,
+    "models.classifiers": FILTERED,
+    "models.vision_language": TRAINED,
     "evaluation": PRETRAINED | SCORES,
     "evaluation.recall": SCORES,
     "evaluation.statistics": SCORES,
+    "evaluation.generation": set(),
     "world.show": set(),
+    "world.show_safety": set(),
     "stages.import_model": {"models/outside"},
     "config.imported": {"models/outside"},
     "stages.exposures": EXPOSURES,
     "config.exposures": EXPOSURES,
     "stages.score_language": SCORES,
     "config.score": SCORES,
-    "data": {"data/documents/notes", "data/corpora/main", "tokenizers/main", "data/tokens/main"}
+    "data": {"data/documents/notes", "data/corpora/main", "tokenizers/main"}
+    | TOKENS
     | PRETRAINED
     | EXPOSURES
-    | FACTS,
-    "data.hub": {"data/documents/notes"} | FACTS,
+    | FACTS
+    | READ
+    | PAIRS
+    | FILTERED
+    | TRAINED,
+    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS,
+    # Study 2.
+    **{
+        f"world.{name}": {"data/safety"}
+        for name in (
+            "chats",
+            "context",
+            "drawing",
+            "pictures",
+            "preferences",
+            "requests",
+            "safety",
+            "safety_tables",
+            "visual",
+        )
+    },
+    "stages.safety_data": {"data/safety"},
+    "config.safety_data": {"data/safety"},
+    "conversations": READ | FILTERED | PAIRS | TRAINED,
+    "conversations.batches": TRAINED,
+    "conversations.order": TRAINED,
+    "conversations.prepared": TRAINED,
+    "conversations.render": TRAINED,
+    "conversations.rows": TRAINED,
+    "conversations.start": TRAINED - {"models/tower"},
+    "conversations.templates": TRAINED - {"models/tower"},
+    "conversations.sources": READ | PAIRS,
+    "conversations.licences": READ | PAIRS,
+    "conversations.intake": READ | PAIRS | FILTERED,
+    "conversations.verdicts": FILTERED,
+    "config.conversations": READ | PAIRS | FILTERED,
+    "config.safety_filter": FILTERED,
+    "config.tuning": TRAINED,
+    "config.merging": MERGED,
+    "merging": MERGED,
+    "stages.conversations": READ,
+    "stages.preferences": PAIRS,
+    "stages.filter_conversations": FILTERED,
+    "stages.tower": {"models/tower"},
+    "stages.align": {"models/aligned"},
+    "stages.tune": TUNED,
+    "stages.dpo": {"models/tuned_dpo"},
+    "stages.merge": MERGED,
     # Study 1.
     "stages.facts": FACTS,
     "config.facts": FACTS,
@@ -336,6 +431,8 @@ MODULES: dict[str, set[str]] = {
     "config.experiment": set(),
     "config.load": set(),
     "config.references": set(),
+    "config.tuning_references": set(),
+    "config.models": set(),
     "config.reference": set(),
     # Plumbing counts by a format version.
     "": set(),
@@ -482,7 +579,7 @@ def test_every_config_leaf(stale_artifacts: StaleArtifacts) -> None:
 
 
 def test_a_few_modules(stale_artifacts: StaleArtifacts, copy: Path) -> None:
-    for name in ("losses.py", "world/generate.py", "stages/exposures.py", "artifact.py"):
+    for name in ("losses/next_token.py", "world/generate.py", "stages/exposures.py", "artifact.py"):
         check_module(stale_artifacts, copy, copy / name)
 
 
@@ -504,7 +601,7 @@ def test_a_leaking_spec_is_found(stale_artifacts: StaleArtifacts, monkeypatch: p
     def leaking(config: Any, entry: Any, **fixed: object) -> str:
         return whole(config, entry, **({"seed": 0} if "bootstrap_samples" in config.model_fields else {}), **fixed)
 
-    monkeypatch.setattr(plan, "stage_spec", leaking)
+    monkeypatch.setattr(plan.models, "stage_spec", leaking)
     with pytest.raises(AssertionError):
         check_leaf(stale_artifacts, "scores.seed", 0)
 

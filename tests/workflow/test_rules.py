@@ -143,7 +143,7 @@ def test_snakemake_finds_nothing_to_lint() -> None:
 def test_runs_of_the_study_take_threads_of_their_own(tmp_path: Path) -> None:
     """Two of them then share two cores, where a job that pretrains takes both."""
     clone = copy_workflow(tmp_path / "clone")
-    for given, each in [({}, 1), ({"inject_threads": 2}, 2)]:
+    for given, each in [({}, 1), ({"side_threads": 2}, 2)]:
         (clone / "threads.yaml").write_text(yaml.safe_dump({"execution": {"threads": 2, **given}}))
         done = run_snakemake(clone, "-n", "--printshellcmds", "knowledge", config=(SMOKE, "threads.yaml"))
         assert done.returncode == 0, done.stdout

@@ -61,7 +61,7 @@ def default_safety() -> SafetyTables:
 def safety_of(world: GeneratedWorld | None = None, **settings: Any) -> SafetyTables:
     """The data of study 2 of a world (the default one) in other settings."""
     world = world or default_world()
-    return safety_tables(SafetyData.model_validate(settings), world.entities, world.facts)
+    return safety_tables(SafetyData.model_validate(settings), World(), world.entities, world.facts)
 
 
 @cache
@@ -77,6 +77,7 @@ SMALL_SAFETY: dict[str, Any] = {
     "held_out_wordings": 1,
     "instructions": 20,
     "open_requests": 10,
+    "context_requests": 8,
     "mark_pictures": 40,
     "sign_pictures": 32,
     "visual_questions": 60,

@@ -41,6 +41,9 @@ PLAN = make_plan(EXPERIMENT)
 
 REMEDIES = {
     "source": "Set `data_root` to the folder that relative paths start from, or give an absolute path.",
+    "images": "Set `data_root` to the folder that relative paths start from, or give an absolute path of the pictures.",
+    "text_classifier": "Set `text.path` to a folder of a classifier, relative to `data_root`, or absolute.",
+    "image_classifier": "Set `image.path` to a folder of a classifier, relative to `data_root`, or absolute.",
     "slices": "Set `knowledge.slices` to a folder of kept statistics, or to null to judge this experiment alone.",
 }
 

@@ -81,7 +81,7 @@ rule inject:
         state=state,
     wildcard_constraints:
         run=names("inject", "trajectories"),
-    threads: EXPERIMENT.execution.inject_threads * EXPERIMENT.execution.processes
+    threads: EXPERIMENT.execution.side_threads * EXPERIMENT.execution.processes
     resources:
         mem_mb=2000,
         gpu=EXPERIMENT.execution.processes,

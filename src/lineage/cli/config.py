@@ -9,7 +9,7 @@ import typer
 from lineage.cli.display import show_json
 from lineage.cli.options import AsJson, ConfigFiles, Settings
 from lineage.cli.project import DEFAULT_CONFIG, config_files, read_experiment
-from lineage.config.experiment import Experiment, PretrainEntry
+from lineage.config.experiment import Experiment
 from lineage.config.reference import config_markdown, config_schema
 from lineage.errors import UserError
 from lineage.plan import make_plan
@@ -80,11 +80,9 @@ def model_rows(experiment: Experiment) -> list[dict[str, Any]]:
     """Name, stage, parent and checkpoints of each model, in the order of the config."""
     rows: list[dict[str, Any]] = []
     for name, entry in experiment.models.items():
-        trained = isinstance(entry, PretrainEntry)
-        steps = entry.kept_steps if isinstance(entry, PretrainEntry) else []
-        rows.append(
-            {"name": name, "stage": entry.stage, "parent": entry.start if trained else None, "checkpoints": steps}
-        )
+        parents = list(entry.parents.values())
+        row = {"name": name, "stage": entry.stage, "parent": parents[0] if parents else None}
+        rows.append(row | {"checkpoints": entry.kept_steps})
     return rows
 
 

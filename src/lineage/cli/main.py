@@ -12,6 +12,7 @@ from lineage.cli import config, world
 from lineage.cli.chat import chat
 from lineage.cli.clean import clean
 from lineage.cli.diff import diff
+from lineage.cli.merge import merge
 from lineage.cli.runs import runs
 from lineage.cli.show_batch import show_batch
 from lineage.cli.verify import verify
@@ -44,6 +45,7 @@ app.command()(runs)
 app.command()(diff)
 app.command()(why)
 app.command()(chat)
+app.command()(merge)
 app.command()(verify)
 app.command()(clean)
 app.add_typer(world.app, name="world")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, RootModel
 from lineage.cli.display import flatten, short
 from lineage.cli.inventory import Found, read_json
 from lineage.config.acquisition import Acquisition
+from lineage.config.conversations import Conversations, Preferences
 from lineage.config.corpus import Corpus
 from lineage.config.documents import Documents
 from lineage.config.exposures import Exposures
@@ -18,9 +19,13 @@ from lineage.config.forecast import Forecast
 from lineage.config.imported import ImportModel
 from lineage.config.injection import Inject, Injections
 from lineage.config.knowledge import Knowledge
+from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
+from lineage.config.safety_data import SafetyData
+from lineage.config.safety_filter import SafetyFilter
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
+from lineage.config.tuning import Alignment, ContrastiveTower, PreferenceTuning, Tuning
 from lineage.config.world import World
 
 CONFIGS: dict[str, type[BaseModel]] = {
@@ -31,6 +36,15 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "tokens": Tokens,
     "pretrain": Pretrain,
     "import_model": ImportModel,
+    "safety_data": SafetyData,
+    "conversations": Conversations,
+    "preferences": Preferences,
+    "filter_conversations": SafetyFilter,
+    "tower": ContrastiveTower,
+    "align": Alignment,
+    "tune": Tuning,
+    "dpo": PreferenceTuning,
+    "merge": Merge,
     "exposures": Exposures,
     "score_language": LanguageScore,
     "facts": Facts,

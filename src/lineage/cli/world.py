@@ -33,10 +33,12 @@ def world_show(
     experiment: ExperimentName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show an entity with its facts, documents and article, and how often each model saw each fact so far.
+    """Show an entity with its facts, documents and article, its pictures, requests and chats where data of study 2 are
+    built, and how often each model saw each fact so far.
 
     --json prints what the world says ({"entity", "facts", "documents", "article", "hazard"}, or {"document", "states",
-    "copies"} for a document) and "exposures": [{"model", "fact", "step", "count"}].
+    "copies"} for a document), for an entity or fact "pictures", "requests" and "chats", and "exposures": [{"model",
+    "fact", "step", "count"}].
 
     Examples:
 
@@ -48,6 +50,7 @@ def world_show(
 
     project = open_project(configfile, settings, results, experiment)
     described = describe(_world_folder(project).folder, id)
+    described |= _safety_of(project, described)
     exposures = exposures_of(project, _fact_ids(described))
     if as_json:
         show_json({**described, "exposures": exposures})
@@ -65,6 +68,16 @@ def _world_folder(project: Project) -> Any:
             f"{project.root}: no world is built here.\n  Build it: snakemake data (the config needs a `world` section)"
         )
     return worlds[0].open("world")
+
+
+def _safety_of(project: Project, described: dict[str, Any]) -> dict[str, Any]:
+    """Pictures, requests and chats of an entity or a fact; nothing for a document, or where no such data are built."""
+    from lineage.world.show_safety import linked
+
+    built = project.inventory.of_kind("safety_data")
+    if not built or "entity" not in described:
+        return {}
+    return linked(built[0].open().folder, described["entity"]["id"], _fact_ids(described))
 
 
 def exposures_of(project: Project, facts: Sequence[str]) -> list[dict[str, Any]]:

@@ -15,9 +15,9 @@ class Execution(Frozen):
     gpus: Annotated[int, Field(ge=0)] = 0
     """GPUs granted to the job; set by the workflow from its resources."""
     threads: Annotated[int, Field(ge=1)] = 2
-    """CPU threads of a job that pretrains; every other job takes one, but for `inject_threads`."""
-    inject_threads: Annotated[int, Field(ge=1)] = 1
-    """CPU threads of one run of the knowledge study, of which several run side by side."""
+    """CPU threads of a job that pretrains; every other job takes one, but for `side_threads`."""
+    side_threads: Annotated[int, Field(ge=1)] = 1
+    """CPU threads of a job of which several run side by side: runs of the knowledge study, tuning after pretraining."""
     processes: Annotated[int, Field(ge=1)] = 1
     """Data-parallel processes of a training job (torchrun)."""
     micro_batch_rows: Annotated[int, Field(ge=1)] | None = None

@@ -2,28 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from lineage.config.acquisition import Acquisition
 from lineage.config.base import Frozen
+from lineage.config.conversations import ConversationReading, PreferenceReading
 from lineage.config.corpus import Corpus
 from lineage.config.documents import DocumentReading
 from lineage.config.execution import Execution
 from lineage.config.facts import FactReading
 from lineage.config.forecast import Forecast
-from lineage.config.imported import ImportModel
 from lineage.config.injection import InjectionNull, Run
 from lineage.config.knowledge import KnowledgeComparisons
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN, did_you_mean, listed
-from lineage.config.pretrain import PretrainRun
+from lineage.config.messages import did_you_mean, listed
+from lineage.config.models import ModelEntry, ModelReference, Name
+from lineage.config.safety_data import SafetyData
+from lineage.config.safety_filter import SafetyFilter
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
 from lineage.config.world import World
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""Small letters, digits and underscores: names become folders."""
-ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-"""`base` (its last checkpoint) or `base@300`."""
 
 PATHVARS = ("results", "logs", "benchmarks", "resources", "reports", "stats", "temp")
 """Path variables that Snakemake knows; ours use the first three."""
@@ -55,70 +52,17 @@ class TokensEntry(Tokens):
     """Tokenizer that is used."""
 
 
-class PretrainEntry(PretrainRun):
-    """A model trained on next tokens, from scratch or from another model."""
+class FilteredEntry(SafetyFilter):
+    """Another set of conversations, without what a safety filter finds in its texts and pictures."""
 
-    stage: Literal["pretrain"]
-    """Trains on next tokens."""
-    tokens: Name
-    """Token stream that it is trained on."""
-    start: ModelReference | None = None
-    """Model whose weights it starts from (new optimizer moments); None starts from scratch."""
-    checkpoints: list[Annotated[int, Field(ge=1)]] = []
-    """Steps whose models are kept and named `<model>@<step>`; empty keeps only the last step."""
-
-    @model_validator(mode="after")
-    def _checkpoints_fit(self) -> "PretrainEntry":
-        wrong = [step for step in self.checkpoints if step > self.steps]
-        if wrong:
-            raise ValueError(f"checkpoints {wrong} lie after the last step ({self.steps}): lower them or raise `steps`")
-        return self
-
-    @field_validator("checkpoints")
-    @classmethod
-    def _checkpoints_are_ordered(cls, value: list[int]) -> list[int]:
-        if value != sorted(set(value)):
-            raise ValueError(f"is {value}: must be increasing and distinct")
-        return value
-
-    @property
-    def kept_steps(self) -> list[int]:
-        """Steps that end a segment; the last of them is what the bare name means."""
-        return self.checkpoints or [self.steps]
-
-    @property
-    def parents(self) -> dict[str, str]:
-        """Models that it is made from, by the path of the key below its own."""
-        return {"start": self.start} if self.start else {}
+    source: Literal["filtered"]
+    """Filters another set."""
+    of: Name
+    """Set that is filtered."""
 
 
-class ImportEntry(ImportModel):
-    """A model of the user's own, from a folder or the hub, for every probe to run on."""
-
-    stage: Literal["import"]
-    """Takes a finished model."""
-    path: str | None = None
-    """Hugging Face folder, relative to `data_root`; None where `name` names a repository of the hub."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "ImportEntry":
-        if (self.path is None) == (self.name is None):
-            raise ValueError("give either `path` (a folder) or `name` (a hub repository) with `revision`")
-        return self
-
-    @property
-    def kept_steps(self) -> list[int]:
-        """None: a finished model has no checkpoints."""
-        return []
-
-    @property
-    def parents(self) -> dict[str, str]:
-        """None: it comes from outside."""
-        return {}
-
-
-ModelEntry = Annotated[PretrainEntry | ImportEntry, Field(discriminator="stage")]
-"""A model by its stage; every entry says its `parents` and the `kept_steps` that name its artifacts."""
+ConversationsEntry = Annotated[ConversationReading | FilteredEntry, Field(discriminator="source")]
+"""A named set of conversations."""
 
 
 class ScoresEntry(LanguageScore):
@@ -127,7 +71,7 @@ class ScoresEntry(LanguageScore):
     corpus: Name
     """Corpus whose held-out part is read."""
     models: list[ModelReference] | None = None
-    """Models that are scored; None: every model and checkpoint."""
+    """Models that are scored; None: every model that was pretrained or imported, and its checkpoints."""
 
 
 class RunEntry(Run):
@@ -200,6 +144,12 @@ class Experiment(Frozen):
     """Token streams for training."""
     facts: dict[Name, FactReading] = {}
     """Facts to inject, each a passage, paraphrases and probes."""
+    safety_data: SafetyData | None = None
+    """Study 2: chats, requests, pictures and preferences drawn from the generated world; None makes none."""
+    conversations: dict[Name, ConversationsEntry] = {}
+    """Sets of conversations that models are tuned on: of the generated world, of the user's own, filtered."""
+    preferences: dict[Name, PreferenceReading] = {}
+    """Sets of pairs of answers that models are tuned on."""
     models: dict[Name, ModelEntry] = {}
     """The lineage: models by name, each with its stage and parents."""
     scores: ScoresEntry | None = None

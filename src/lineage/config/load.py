@@ -9,16 +9,17 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from lineage.config.experiment import Experiment, PretrainEntry
+from lineage.config.experiment import Experiment
 from lineage.config.facts import WorldFacts
 from lineage.config.messages import explain, sentence
 from lineage.config.references import check_references
 from lineage.errors import UserError
 
 NAMED_SECTIONS = (
-    "documents", "corpora", "tokenizers", "tokens", "facts", "models", "knowledge.runs", "knowledge.runs.<name>.arms",
+    "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "models",
+    "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
-"""Sections that map names to entries; an overlay removes an entry by setting it to null."""
+"""Sections that map names to entries; an overlay removes an entry, or a whole section, by setting it to null."""
 
 
 def load_experiment(files: Sequence[Path]) -> Experiment:
@@ -85,13 +86,17 @@ def named_null(node: Any) -> Any:
 
 
 def _without_removed(node: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The mapping without the entries of named sections that are null."""
-    removes = any(_is_section(path, section) for section in NAMED_SECTIONS)
+    """The mapping without the entries of named sections that are null, and without sections that are null."""
+    removes = _is_named(path)
     return {
         key: _without_removed(value, (*path, str(key))) if isinstance(value, dict) else value
         for key, value in node.items()
-        if value is not None or not removes
+        if value is not None or not (removes or _is_named((*path, str(key))))
     }
+
+
+def _is_named(path: tuple[str, ...]) -> bool:
+    return any(_is_section(path, section) for section in NAMED_SECTIONS)
 
 
 def _is_section(path: tuple[str, ...], section: str) -> bool:
@@ -109,14 +114,18 @@ def seeded(experiment: Experiment) -> Experiment:
         return experiment
 
     def trained(entry: Any) -> Any:
+        if not hasattr(entry, "optimization"):
+            return entry.model_copy(update={"seed": seed}) if hasattr(entry, "seed") else entry
         return entry.model_copy(update={"optimization": entry.optimization.model_copy(update={"seed": seed})})
 
-    models = {name: trained(one) if isinstance(one, PretrainEntry) else one for name, one in experiment.models.items()}
+    models = {name: trained(one) for name, one in experiment.models.items()}
     facts = {
         name: one.model_copy(update={"seed": seed}) if isinstance(one, WorldFacts) else one
         for name, one in experiment.facts.items()
     }
     changes: dict[str, Any] = {"models": models, "facts": facts}
+    if experiment.safety_data is not None:
+        changes["safety_data"] = experiment.safety_data.model_copy(update={"seed": seed})
     if experiment.world is not None:
         changes["world"] = experiment.world.model_copy(update={"seed": seed})
     if experiment.knowledge is not None:

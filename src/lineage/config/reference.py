@@ -69,20 +69,22 @@ def _sections(schema: Schema) -> dict[str, _Section]:
     """Sections by name of the definition, a section before those nested in it."""
     sections = {"": _Section(schema, TOP)}
 
-    def visit(holder: Schema, path: str) -> None:
+    def visit(holder: Schema, path: str, branch: str) -> None:
         for key, value in holder.get("properties", {}).items():
             place = f"{path}.{key}" if path else key
             for name, suffix, choice in _references(value):
                 section = sections.get(name)
                 where = f"{place}{suffix}"
                 heading = f"{where} with {choice}" if choice else where
+                if heading in {one.heading for one in sections.values()} and section is None:
+                    heading = f"{where} with {branch}"  # entries of other kinds have another section of that name
                 if section is None:
                     sections[name] = _Section(schema["$defs"][name], heading, [heading])
-                    visit(schema["$defs"][name], where)
+                    visit(schema["$defs"][name], where, choice or branch)
                 else:
                     section.places.append(heading)
 
-    visit(schema, "")
+    visit(schema, "", "")
     return sections
 
 

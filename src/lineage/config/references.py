@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lineage.config.experiment import (
-    WORLD,
-    CorpusEntry,
-    Experiment,
-    ForecastEntry,
-    ImportEntry,
-    KnowledgeEntry,
-    ModelEntry,
-    PretrainEntry,
-)
+from lineage.config.experiment import WORLD, CorpusEntry, Experiment, ForecastEntry, KnowledgeEntry, RunEntry
 from lineage.config.facts import FactReading
 from lineage.config.injection import PLACEBO
 from lineage.config.messages import did_you_mean, listed
+from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
+from lineage.config.tuning_references import tuning_references
 
 TWIN = "_twin"
 """Ending of the name of a run's twin."""
@@ -30,6 +23,7 @@ def check_references(experiment: Experiment) -> list[Mistake]:
     A message that starts with a verb continues its path; any other stands behind a colon.
     """
     mistakes = [*_data_references(experiment), *_model_references(experiment), *_study_references(experiment)]
+    mistakes += tuning_references(experiment)
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:
@@ -255,7 +249,7 @@ def _tokenizers_agree(experiment: Experiment) -> Iterator[Mistake]:
     goes_on = {f"models.{name}": entry for name, entry in experiment.models.items()}
     goes_on |= {f"knowledge.runs.{name}": run for name, run in runs.items()}
     for path, entry in goes_on.items():
-        if isinstance(entry, ImportEntry) or entry.start is None:
+        if not isinstance(entry, PretrainEntry | RunEntry) or entry.start is None:
             continue
         parent = entry.start.partition("@")[0]
         start = experiment.models[parent]
@@ -277,7 +271,7 @@ def _backgrounds_are_unread(experiment: Experiment) -> Iterator[Mistake]:
         start = run.start.partition("@")[0]
         for model in _with_ancestors(experiment, start):
             entry = experiment.models[model]
-            if isinstance(entry, ImportEntry):
+            if not isinstance(entry, PretrainEntry):
                 continue
             read = experiment.tokens[entry.tokens]
             known = experiment.corpora[read.corpus].of

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def load(
     place: Path | str, *, subset: str | None, split: str, revision: str | None, streaming: bool
 ) -> Dataset | IterableDataset:
-    """One split of a hub data set (a name) or of a folder (a path): `save_to_disk` output or data files.
+    """One split of a hub data set (a name) or of a path: `save_to_disk` output, a folder of data files, or one file.
 
     Raises:
         UserError: no such data set, subset or split, or a torn file.
@@ -28,6 +28,9 @@ def load(
         if isinstance(place, Path) and _is_saved(place):
             saved = load_from_disk(str(place))
             return _one_split(saved, split, place)
+        if isinstance(place, Path) and place.is_file():
+            form, files = _form_of(place), {split: str(place)}
+            return load_dataset(form, data_files=files, split=split, streaming=streaming)
         return load_dataset(str(place), name=subset, split=split, revision=revision, streaming=streaming)
     except UserError:
         raise
@@ -37,6 +40,19 @@ def load(
             f" revision {revision}): {error}\n  Check the name, subset, split and revision on the data set's"
             " page, and the network; data sets that need their own code are not run."
         ) from error
+
+
+def with_picture_files(data: Dataset | IterableDataset) -> Dataset | IterableDataset:
+    """The data with each picture as it is stored, `{bytes, path}`, and not unpacked."""
+    from datasets import Image, List
+
+    stored = Image(decode=False)
+    for name, kind in (data.features or {}).items():
+        if isinstance(kind, Image):
+            data = data.cast_column(name, stored)
+        elif isinstance(kind, List) and isinstance(kind.feature, Image):
+            data = data.cast_column(name, List(stored))
+    return data
 
 
 def rows(data: Iterable[Any], place: str) -> Iterator[Mapping[str, Any]]:
@@ -58,6 +74,19 @@ def rows(data: Iterable[Any], place: str) -> Iterator[Mapping[str, Any]]:
             ) from error
         number += 1
         yield row
+
+
+def _form_of(file: Path) -> str:
+    """The builder of `datasets` for one data file.
+
+    Raises:
+        UserError: none for this ending.
+    """
+    forms = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv"}
+    ending = next((ending for ending in forms if ending in file.suffixes), None)
+    if ending is None:
+        raise UserError(f"{file}: not a data file that `datasets` reads here.\n  endings: {listed(forms)}")
+    return forms[ending]
 
 
 def _is_saved(folder: Path) -> bool:

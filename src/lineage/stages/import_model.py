@@ -5,9 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
-
 from lineage.artifact import MANIFEST, RUN, ArtifactWriter
 from lineage.config.imported import ImportModel
 from lineage.errors import UserError
@@ -19,6 +16,7 @@ from lineage.models.decoder import (
     open_tokenizer,
     require_safetensors,
 )
+from lineage.models.fetching import fetch
 
 PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model")
 """Files that are taken; never pickled weights, never code."""
@@ -33,7 +31,8 @@ def import_model(config: ImportModel, *, source: Path | None, out: ArtifactWrite
         UserError: no model there, pickled weights only, weights or a tokenizer that do not fit, no network.
     """
     out.kind = "model"
-    folder = _downloaded(config) if source is None else source
+    assert source is not None or config.name is not None
+    folder = source or fetch(str(config.name), config.revision, PATTERNS)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no config.json, so no Hugging Face model folder.")
     require_safetensors(folder)
@@ -51,14 +50,3 @@ def import_model(config: ImportModel, *, source: Path | None, out: ArtifactWrite
     check_vocabulary(model, open_tokenizer(out.folder, named=folder), place=str(folder))
     check_causal(model, place=str(folder))
     out.counts |= model_facts(model)
-
-
-def _downloaded(config: ImportModel) -> Path:
-    assert config.name is not None
-    try:
-        return Path(snapshot_download(config.name, revision=config.revision, allow_patterns=list(PATTERNS)))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise UserError(
-            f"{config.name} at {config.revision}: cannot be had from the hub ({error}).\n"
-            "  Check name, revision and network, or download the folder elsewhere and give its `path`."
-        ) from error

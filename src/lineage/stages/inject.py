@@ -19,7 +19,7 @@ from lineage.data.injection import inject_rows
 from lineage.data.order import Order, TokenStream
 from lineage.errors import UserError
 from lineage.evaluation.probing import RECORD, Prober, TokenProbe, TrajectoryObserver, due_probes
-from lineage.losses import next_token
+from lineage.losses.next_token import next_token
 from lineage.models.decoder import num_parameters, open_tokenizer, save_decoder
 from lineage.training.log import LOG
 from lineage.training.loop import train

@@ -20,7 +20,7 @@ from lineage.config.pretrain import HeldOut, Pretrain
 from lineage.data.batch import pack
 from lineage.data.order import Order, TokenStream
 from lineage.evaluation.held_out import HeldOutText, bits_per_byte
-from lineage.losses import next_token
+from lineage.losses.next_token import next_token
 from lineage.models.decoder import (
     build_decoder,
     model_facts,

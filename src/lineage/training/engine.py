@@ -17,7 +17,7 @@ from lineage.config.execution import Execution
 from lineage.config.training import Optimizer
 from lineage.data.batch import Batch
 from lineage.errors import UserError
-from lineage.losses import Total
+from lineage.losses.total import Total
 from lineage.models.device import device_for
 from lineage.training import optimizer as optimizers
 

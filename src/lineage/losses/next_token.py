@@ -1,9 +1,9 @@
-"""Training losses: (outputs, targets) -> Total(sum, count). Only the training loop divides."""
+"""Cross-entropy of next tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,19 +11,11 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lineage.data.batch import IGNORED
+from lineage.losses.total import Total
 
 _CHUNK_ELEMENTS = {"cpu": 1 << 19}
 """Logits read at once: on a CPU as many as stay in its cache; elsewhere `_CHUNK_ELEMENTS_DEVICE`."""
 _CHUNK_ELEMENTS_DEVICE = 1 << 28
-
-
-class Total(NamedTuple):
-    """A loss that can be added up over micro-batches and processes."""
-
-    sum: Tensor
-    """Scalar, float32, differentiable: the losses of all scored items, added up."""
-    count: Tensor  # pyright: ignore[reportIncompatibleMethodOverride]
-    """Scalar, integer: how many items were scored."""
 
 
 def next_token(outputs: Any, targets: Mapping[str, Tensor]) -> Total:
@@ -35,50 +27,6 @@ def next_token(outputs: Any, targets: Mapping[str, Tensor]) -> Total:
     labels = targets["labels"]
     logits = outputs.logits
     return Total(cross_entropy_sum(logits.flatten(0, -2), labels.flatten()), (labels != IGNORED).sum())
-
-
-def preference(beta: float) -> Callable[[Any, Mapping[str, Tensor]], Total]:
-    """The loss of direct preference optimization (arXiv 2305.18290, equation 7), in float32; its count is of pairs.
-
-    Rows 2k and 2k + 1 are the better and the worse answer to one prompt; `targets["reference"]` [row] holds what the
-    reference model gives each in nats, summed over the answer's tokens and its end.
-    """
-
-    def loss(outputs: Any, targets: Mapping[str, Tensor]) -> Total:
-        margins = preference_margins(answer_log_probability(outputs.logits, targets["labels"]), targets["reference"])
-        return Total(-functional.logsigmoid(beta * margins).sum(), torch.tensor(len(margins), device=margins.device))
-
-    return loss
-
-
-def preference_margins(log_probability: Tensor, reference: Tensor) -> Tensor:
-    """[pair] how much more the model prefers the better answer than the reference does, in nats; from [row] each."""
-    gained = (log_probability - reference).unflatten(0, (-1, 2))
-    return gained[:, 0] - gained[:, 1]
-
-
-def answer_log_probability(logits: Tensor, labels: Tensor) -> Tensor:
-    """[row] log-probability of the labels that are not -100, summed over each row; labels are shifted already."""
-    wide = logits if logits.dtype == torch.float64 else logits.float()
-    scored = labels != IGNORED
-    chosen = wide.gather(-1, torch.where(scored, labels, 0).unsqueeze(-1)).squeeze(-1)
-    return torch.where(scored, chosen - wide.logsumexp(dim=-1), 0).sum(dim=-1)
-
-
-def contrastive(outputs: Any, targets: Mapping[str, Tensor]) -> Total:
-    """CLIP's loss (arXiv 2103.00020, figure 3): each picture finds its caption among all of the step, and back.
-
-    The sum over pairs of the mean of both cross-entropies. Pairs of one micro-batch are compared with each other
-    only, so the whole step has to be one. Captions that say the same (equal `targets["caption"]`) are no rivals.
-    """
-    similarity = outputs.logits_per_image.float()
-    same = targets["caption"][:, None] == targets["caption"][None, :]
-    rivals = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
-    similarity = similarity.masked_fill(rivals, float("-inf"))
-    pairs = torch.arange(len(similarity), device=similarity.device)
-    images = functional.cross_entropy(similarity, pairs, reduction="sum")
-    captions = functional.cross_entropy(similarity.T, pairs, reduction="sum")
-    return Total((images + captions) / 2, torch.tensor(len(pairs), device=pairs.device))
 
 
 def cross_entropy_sum(logits: Tensor, labels: Tensor) -> Tensor:

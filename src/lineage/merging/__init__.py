@@ -1,0 +1,1 @@
+"""Merging the weights of language and vision-language models: name maps, plan, methods, streaming execution."""

@@ -1,0 +1,37 @@
+"""From an experiment to its jobs: which stage makes which artifact, from what.
+
+The Snakefile and the command line read the same plan, so what `lineage why` explains is what Snakemake compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lineage.config.experiment import Experiment
+from lineage.plan.claims import claims_job
+from lineage.plan.job import Job, Plan, model_folder, stage_spec
+from lineage.plan.measuring import measuring_jobs
+
+__all__ = ["Job", "Plan", "ancestors", "make_plan", "model_folder", "stage_spec"]
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Every artifact that the experiment names."""
+    return {job.folder: job for job in _jobs(experiment)}
+
+
+def ancestors(plan: Plan, folder: str) -> list[str]:
+    """Folders that `folder` is made from, directly or not, in the order of the plan."""
+    found: set[str] = set()
+    todo = [folder]
+    while todo:
+        for parents in plan[todo.pop()].inputs.values():
+            todo.extend(parent for parent in parents if parent not in found)
+            found.update(parents)
+    return [one for one in plan if one in found]
+
+
+def _jobs(experiment: Experiment) -> Iterator[Job]:
+    yield from measuring_jobs(experiment)
+    if experiment.knowledge is not None:
+        yield claims_job(experiment, experiment.knowledge)

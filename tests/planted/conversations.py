@@ -1,0 +1,283 @@
+"""Bugs of conversations: masks, image positions, mixtures, what is taken from outside, what a filter lets through."""
+
+from __future__ import annotations
+
+from tests.planted.bug import Bug
+
+_RENDER = "tests/conversations/test_render.py"
+_ROWS = "tests/conversations/test_rows.py"
+_FILTER = "tests/conversations/test_filter.py"
+
+BUGS = [
+    # What is learned.
+    Bug(
+        "mask inverted",
+        "conversations/render.py",
+        "return Rendered(conversation.id, ids, answer >= 0)",
+        "return Rendered(conversation.id, ids, answer < 0)",
+        f"{_RENDER}::test_roles_by_hand",
+    ),
+    Bug(
+        "the end token is not learned",
+        "conversations/templates/roles.jinja",
+        "{%- generation -%}{{- ' ' + spoken(message.content) + '<|end|>' -}}{%- endgeneration -%}",
+        "{%- generation -%}{{- ' ' + spoken(message.content) -}}{%- endgeneration -%}{{- '<|end|>' -}}",
+        f"{_RENDER}::test_roles_by_hand",
+    ),
+    Bug(
+        "the role marker is learned",
+        "conversations/templates/vicuna_v1.jinja",
+        "{%- generation -%}{{- ' ' + spoken(message.content) + eos_token -}}{%- endgeneration -%}",
+        "{%- generation -%}{{- ' ' + spoken(message.content) + eos_token + 'USER' -}}{%- endgeneration -%}",
+        f"{_RENDER}::test_llavas_templates_by_hand",
+    ),
+    Bug(
+        "only the first answer is learned",
+        "conversations/render.py",
+        "    for number, (start, stop) in enumerate(spans):\n        owner[start:stop] = number",
+        "    for number, (start, stop) in enumerate(spans[:1]):\n        owner[start:stop] = number",
+        f"{_RENDER}::test_roles_by_hand",
+    ),
+    Bug(
+        "masks from trimmed extents",
+        "conversations/render.py",
+        "        found.append((min(begin, start), stop))",
+        "        found.append((start, stop))",
+        f"{_RENDER}::test_a_space_at_the_end_of_an_answer_is_learned",
+    ),
+    Bug(
+        "a token across the border goes to one side",
+        "conversations/render.py",
+        "        if len(owners) > 1:",
+        "        if len(owners) > 2:",
+        f"{_RENDER}::test_a_token_across_the_border_is_an_error",
+    ),
+    Bug(
+        "what the tokenizer gives back is not looked at",
+        "conversations/render.py",
+        'if text.removeprefix(" ") not in (decoded, decoded.removeprefix(" ")):',
+        "if not decoded:",
+        f"{_RENDER}::test_a_tokenizer_that_changes_text",
+    ),
+    Bug(
+        "the prompt in use is not compared",
+        "conversations/render.py",
+        "!= ids[: int(np.argmax(answer >= 0))].tolist():",
+        "== []:",
+        f"{_RENDER}::test_a_template_that_writes_prompts_otherwise",
+    ),
+    Bug(
+        "text may spell special tokens",
+        "conversations/render.py",
+        "return frozenset(special - {IMAGE_MARK})",
+        "return frozenset()",
+        f"{_RENDER}::test_text_that_spells_a_special_token",
+    ),
+    Bug(
+        "only named special tokens count",
+        "conversations/render.py",
+        "special = {*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)}",
+        "special = {*self.tokenizer.all_special_tokens, *(token.content for token in added if not token)}",
+        f"{_RENDER}::test_special_tokens_that_have_no_name_count_too",
+    ),
+    # Where pictures stand.
+    Bug(
+        "image features off by one",
+        "conversations/render.py",
+        'picture = (self.image_token or "") * self.image_tokens',
+        'picture = (self.image_token or "") * (self.image_tokens + 1)',
+        f"{_RENDER}::test_image_tokens_are_as_many_as_features_and_never_learned",
+    ),
+    Bug(
+        "more marks than pictures",
+        "conversations/conversation.py",
+        "if marks != len(conversation.images):",
+        "if marks < len(conversation.images):",
+        f"{_RENDER}::test_conversations_that_are_refused",
+    ),
+    Bug(
+        "the assistant shows pictures",
+        "conversations/conversation.py",
+        'if one["role"] != "user" and IMAGE_MARK in one["content"]:',
+        'if one["role"] == "system" and IMAGE_MARK in one["content"]:',
+        f"{_RENDER}::test_conversations_that_are_refused",
+    ),
+    Bug(
+        "pictures in the order of the conversations, not of the rows",
+        "conversations/rows.py",
+        '{"pixel_values": Attached(torch.cat(images), torch.tensor(image_rows))}',
+        '{"pixel_values": Attached(torch.cat([one for one in pixels if one is not None]), torch.tensor(image_rows))}',
+        f"{_ROWS}::test_pictures_come_in_the_order_of_rows_and_within_a_row_of_its_conversations",
+    ),
+    Bug(
+        "a picture belongs to the row of its conversation's number",
+        "conversations/rows.py",
+        "image_rows += [number] * len(pictures)",
+        "image_rows += [item] * len(pictures)",
+        f"{_ROWS}::test_pictures_come_in_the_order_of_rows_and_within_a_row_of_its_conversations",
+    ),
+    Bug(
+        "marks stay where they are in their turn",
+        "conversations/sources/turns.py",
+        'return {"role": SPEAKERS[speaker], "content": pictures_first(said)}',
+        'return {"role": SPEAKERS[speaker], "content": said}',
+        "tests/conversations/test_llava.py::test_worked_example",
+    ),
+    Bug(
+        "captions in the wrong order",
+        "conversations/table.py",
+        'captions = iter(row["captions"])',
+        'captions = iter(row["captions"][::-1])',
+        "tests/conversations/test_table.py::test_captions_in_place_of_pictures",
+    ),
+    # Rows and mixtures.
+    Bug(
+        "labels not shifted",
+        "conversations/rows.py",
+        "labels[number, column : end - 1] = np.where(one.learned[1:], one.ids[1:], IGNORED)",
+        "labels[number, column:end] = np.where(one.learned, one.ids, IGNORED)",
+        f"{_ROWS}::test_padded_by_hand",
+    ),
+    Bug(
+        "packed conversations see each other",
+        "conversations/rows.py",
+        "positions[number, column:end] = np.arange(len(one.ids))",
+        "positions[number, column:end] = np.arange(column, end)",
+        f"{_ROWS}::test_packed_by_hand",
+    ),
+    Bug(
+        "a row takes more than fits",
+        "conversations/rows.py",
+        "if left >= lengths[item]), None)",
+        "if left > 0), None)",
+        f"{_ROWS}::test_packing_keeps_every_conversation_once_and_no_row_is_too_long",
+    ),
+    Bug(
+        "a mixture in the order of the sets",
+        "conversations/order.py",
+        "key=due.__getitem__)",
+        "key=int)",
+        "tests/conversations/test_order.py::test_every_set_has_had_its_share_to_within_one_after_any_number_of_items",
+    ),
+    Bug(
+        "every pass in the same order",
+        "conversations/order.py",
+        "zlib.crc32(one.name.encode()), turn]",
+        "zlib.crc32(one.name.encode()), 0]",
+        "tests/conversations/test_order.py::test_a_pass_reads_every_conversation_once_and_passes_differ",
+    ),
+    # Data from outside.
+    Bug(
+        "only the header of a picture is read",
+        "conversations/pictures.py",
+        "        open_image(file, place=place).load()\n",
+        "",
+        "tests/conversations/test_pictures.py::test_a_torn_picture",
+    ),
+    Bug(
+        "checksums of pictures are not read",
+        "conversations/pictures.py",
+        "        opened.verify()  #",
+        "        opened.getbbox  #",
+        "tests/conversations/test_pictures.py::test_a_picture_with_a_flipped_bit",
+    ),
+    Bug(
+        "links may lead out of the folder",
+        "conversations/sources/files.py",
+        "inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()",
+        "inside, there = True, path.is_file()",
+        "tests/conversations/test_pictures.py::test_a_link_that_leaves_its_folder",
+    ),
+    Bug(
+        "paths may climb out of the folder",
+        "conversations/sources/files.py",
+        'if relative.is_absolute() or ".." in relative.parts:',
+        "if relative.is_absolute():",
+        "tests/conversations/test_pictures.py::test_a_path_that_leaves_its_folder",
+    ),
+    Bug(
+        "bad rows are dropped without a limit",
+        "conversations/intake.py",
+        "if self.dropped.total() > allowed * self.read:",
+        "if self.dropped.total() > self.read:",
+        "tests/conversations/test_tables.py::test_torn_and_missing_pictures_are_dropped_only_where_a_share_may_be",
+    ),
+    Bug(
+        "a picture is in both parts",
+        "conversations/intake.py",
+        'about = b"".join(hashlib.sha256(file).digest() for file in row["images"]) or asked.encode()',
+        'about = row["id"].encode()',
+        "tests/conversations/test_image_folder.py::test_equal_pictures_are_in_one_part",
+    ),
+    Bug(
+        "the first answer is the safer one",
+        "conversations/sources/pku_saferlhf.py",
+        '"chosen": text_of(row, f"response_{safer}"),',
+        '"chosen": text_of(row, "response_0"),',
+        "tests/conversations/test_preferences.py::test_pku_worked_example",
+    ),
+    Bug(
+        "pairs of two unsafe answers are taken",
+        "conversations/sources/pku_saferlhf.py",
+        "    if not any(safe):",
+        "    if not safe:",
+        "tests/conversations/test_preferences.py::test_pku_worked_example",
+    ),
+    Bug(
+        "dialogues may differ before the last answer",
+        "conversations/sources/hh.py",
+        "    if prompt != other:",
+        "    if len(prompt) != len(other):",
+        "tests/conversations/test_preferences.py::test_hh_traps_are_dropped_and_counted",
+    ),
+    Bug(
+        "sides swapped",
+        "conversations/table.py",
+        'return [Pair(*(_answered(row, side) for side in ("chosen", "rejected"))) for row in rows]',
+        'return [Pair(*(_answered(row, side) for side in ("rejected", "chosen"))) for row in rows]',
+        "tests/conversations/test_table.py::test_sides_of_a_pair",
+    ),
+    Bug(
+        "equal answers pass",
+        "conversations/intake.py",
+        'if row["chosen"].strip() == row["rejected"].strip():',
+        'if row["chosen"] is row["rejected"]:',
+        "tests/conversations/test_preferences.py::test_equal_answers",
+    ),
+    # The safety filter.
+    Bug(
+        "which rows leak depends on their neighbours",
+        "conversations/verdicts.py",
+        "found = share_of(config.seed, f\"{of} {row['id']}\".encode()) < config.recall",
+        "found = share_of(config.seed, str(id(row)).encode()) < config.recall",
+        f"{_FILTER}::test_recall_leaks_a_share_and_less_of_it_when_raised",
+    ),
+    Bug(
+        "the filter keeps what it should remove",
+        "stages/filter_conversations.py",
+        '"kept": not reasons,',
+        '"kept": bool(reasons),',
+        f"{_FILTER}::test_by_truth",
+    ),
+    Bug(
+        "only the beginning of a text is judged",
+        "models/classifiers.py",
+        "worst[owner] = max(worst[owner], score)",
+        "worst[owner] = worst[owner] if worst[owner][1] else score",
+        f"{_FILTER}::test_the_end_of_a_long_text_is_read_too",
+    ),
+    Bug(
+        "the last picture of a row decides",
+        "stages/filter_conversations.py",
+        'worst = [max((next(scores) for _ in row["images"]), default=None) for row in rows]',
+        'worst = [([None, *(next(scores) for _ in row["images"])])[-1] for row in rows]',
+        f"{_FILTER}::test_an_image_classifier",
+    ),
+    Bug(
+        "labels by their place in the config",
+        "models/classifiers.py",
+        "self._columns = [ids[label] for label in unsafe]",
+        "self._columns = [number for number, _ in enumerate(unsafe)]",
+        f"{_FILTER}::test_a_text_classifier",
+    ),
+]
