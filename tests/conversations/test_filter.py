@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -213,6 +214,23 @@ def test_a_text_classifier(tmp_path: Path, padding: bool, batch_rows: int) -> No
     assert verdicts[1]["text_score"] > 0.9
     assert verdicts[1]["text_detail"] == "danger"
     assert all(one["text_score"] < 0.1 for one in verdicts if one["id"] != "b")
+
+
+def test_a_classifier_of_the_hub(tmp_path: Path) -> None:
+    folder = text_model(tmp_path / "model")
+    named = {**TEXT, "name": "someone/guard", "revision": "abc"}
+    with mock.patch("huggingface_hub.snapshot_download", return_value=str(folder)) as download:
+        assert removed(filtered(tmp_path, SET, text=named)) == {"b": "text"}
+    assert download.call_args.args == ("someone/guard",)
+    assert download.call_args.kwargs["revision"] == "abc"
+    assert not any("bin" in pattern or "py" in pattern for pattern in download.call_args.kwargs["allow_patterns"])
+    with (
+        mock.patch("huggingface_hub.snapshot_download", side_effect=OSError("no network")),
+        pytest.raises(UserError, match=r"someone/guard at abc: cannot be had from the hub \(no network\)"),
+    ):
+        filtered(tmp_path, SET, text=named)
+    with pytest.raises(UserError, match="needs either `path`"):
+        filtered(tmp_path, SET, text=named, text_classifier=folder)
 
 
 def test_padding_changes_no_score(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ BUGS = [
     ),
     Bug(
         "without injection run and twin read the same",
-        "plan.py",
+        "plan/knowledge.py",
         'return "decoys", "nothing"',
         'return "nothing", "nothing"',
         "tests/config/test_study.py::test_without_injection_the_run_reads_decoys_and_its_twin_the_background",
@@ -313,7 +313,7 @@ BUGS = [
     ),
     Bug(
         "seeds in the digest of a design",
-        "plan.py",
+        "plan/claims.py",
         "if isinstance(one, dict) or not _is_seed(key)}",
         "}",
         "tests/config/test_design.py::test_every_seed_and_null_world_of_a_design_has_one_digest",

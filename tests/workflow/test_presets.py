@@ -18,7 +18,9 @@ from lineage.plan import make_plan
 from tests.workflow.conftest import REPOSITORY, copy_workflow, run_snakemake
 
 FICTIONAL_FACTS, FICTIONAL_PARAPHRASED = 130, 40
-PRESETS = sorted((REPOSITORY / "workflow" / "presets").glob("*.yaml"))
+WITHOUT_WORLD = REPOSITORY / "workflow" / "presets" / "without_world.yaml"
+"""What is put under an overlay of one's own; no experiment by itself."""
+PRESETS = sorted(path for path in WITHOUT_WORLD.parent.glob("*.yaml") if path != WITHOUT_WORLD)
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=[path.stem for path in PRESETS])
@@ -26,6 +28,17 @@ def test_a_preset_makes_a_plan_of_its_own(preset: Path) -> None:
     experiment = load_experiment([REPOSITORY / "config.yaml", preset])
     assert experiment.experiment not in {"default"}
     assert make_plan(experiment)
+
+
+def test_the_example_of_the_readme_builds_on_text_of_ones_own(tmp_path: Path) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    example = readme.partition("```yaml\n# mine.yaml\n")[2].partition("```")[0]
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(example)
+    experiment = load_experiment([REPOSITORY / "config.yaml", WITHOUT_WORLD, mine])
+    assert experiment.experiment == "mine"
+    assert list(experiment.models) == ["base"]
+    assert {"models/base@500", "models/base@2000"} <= set(make_plan(experiment))
 
 
 @pytest.mark.parametrize("files", [[], *([preset] for preset in PRESETS)], ids=["default", *(p.stem for p in PRESETS)])

@@ -32,12 +32,14 @@ def read_vlguard(config: VlguardConversations, inputs: Inputs) -> Iterator[Entry
     # The authors' convert_to_llava_format.py: one generator for the file, one shuffle for each safe picture.
     random = Random(config.order_seed)
     for place, entry in json_entries(path):
-        pairs = entry.get("instr-resp")
-        order = list(pairs) if isinstance(pairs, list) else []
+        found = entry.get("instr-resp")
+        pairs = found if isinstance(found, list) else []
+        order = list(pairs)
         if len(order) > 1:
             random.shuffle(order)
-        for together in [order] if config.exchanges == "together" or not order else [[pair] for pair in pairs]:
-            yield Entry(place, partial(_row, config, entry, together, inputs.images))
+        apart = config.exchanges == "apart" and len(pairs) > 1
+        for asked in [[pair] for pair in pairs] if apart else [order]:
+            yield Entry(place, partial(_row, config, entry, asked, inputs.images))
 
 
 def _row(config: VlguardConversations, entry: Mapping[str, Any], pairs: Sequence[Any], folder: Path | None) -> Row:
