@@ -50,8 +50,8 @@ def test_slerp_by_hand() -> None:
 
 
 def test_slerp_at_sixty_degrees() -> None:
-    """Cosine 1/2, W = 60 degrees, t = 1/4: sin 45 / sin 60 and sin 15 / sin 60."""
-    way = arc(0.5, 1.0, 1.0, 0.25)
+    """Lengths 2 and 3, dot product 3: cosine 1/2, W = 60 degrees; t = 1/4: sin 45 / sin 60 and sin 15 / sin 60."""
+    way = arc(3.0, 2.0, 3.0, 0.25)
     assert way.first == pytest.approx(math.sqrt(0.5) / math.sqrt(0.75))
     assert way.second == pytest.approx(math.sin(math.pi / 12) / math.sqrt(0.75))
 

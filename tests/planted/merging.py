@@ -144,11 +144,11 @@ BUGS = [
         "tests/merging/test_methods.py::test_linear_by_hand",
     ),
     Bug(
-        "slerp of normalised vectors",
+        "slerp takes the dot product for the cosine",
         "merging/methods.py",
         "cosine = dot / norms if norms > 0 else 1.0",
         "cosine = dot if norms > 0 else 1.0",
-        "tests/merging/test_methods.py::test_nearly_parallel_takes_the_straight_line",
+        "tests/merging/test_methods.py::test_slerp_at_sixty_degrees",
     ),
     Bug(
         "slerp runs from the other end",
