@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lineage.cli.display import bytes_in_words, show_json, show_table
+from lineage.cli.hashing import Hashing
 from lineage.cli.options import AsJson
 from lineage.config.merging import LayerWeights, Merge
 from lineage.config.messages import explain, listed, sentence
@@ -22,6 +23,9 @@ from lineage.errors import UserError
 if TYPE_CHECKING:
     from lineage.merging.executor import TensorFacts
     from lineage.merging.plan import MergePlan
+
+_HASHED = ("model*.safetensors", "config.json", "tokenizer.json")
+"""Files of a parent whose hashes are going to be asked for."""
 
 Models = Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Hugging Face folders.", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to make; it must not exist.")]
@@ -224,40 +228,43 @@ def _merge_all(
     as_json: bool,
 ) -> None:
     """Plans every variant, then writes them; --out appears when all are whole."""
-    from lineage.artifact import is_full_disk
-    from lineage.external import listing
-    from lineage.merging.folder import new_folder, write_merge
-    from lineage.merging.plan import make_plan
+    parents = [*folders, *([] if base is None else [base])]
+    files = [path for folder in parents for pattern in _HASHED for path in sorted(folder.glob(pattern))]
+    with Hashing(files if out is not None else []) as hashes:
+        from lineage.merging.plan import make_plan
 
-    plans = {label: make_plan(config, folders, base) for label, config in configs.items()}
-    rows = []
-    if out is None:
-        rows = [_row(plan, None, None, 0.0) for plan in plans.values()]
-    else:
-        with _stopped_by_signals(), new_folder(out) as partial:
-            for label, plan in plans.items():
-                begin = time.monotonic()
-                target = partial / label if label else partial
-                target.mkdir(exist_ok=True)
-                try:
-                    facts = write_merge(
-                        plan,
-                        target,
-                        threads=threads or len(os.sched_getaffinity(0)),
-                        digest=lambda path: listing(path)[0][2],
-                    )
-                except OSError as error:
-                    if not is_full_disk(error):
-                        raise
-                    raise UserError(
-                        f"{out}: the disk is full: {plan.num_bytes:,} bytes are needed for the weights.\n"
-                        "  Nothing is left of the result. Free some space and run again."
-                    ) from error
-                rows.append(_row(plan, facts, out / label if label else out, time.monotonic() - begin))
+        plans = {label: make_plan(config, folders, base) for label, config in configs.items()}
+        if out is None:
+            rows = [_row(plan, None, None, 0.0) for plan in plans.values()]
+        else:
+            rows = _write_all(plans, out, threads or _cores(), hashes)
     if as_json:
         show_json(rows)
     else:
         _show(next(iter(plans.values())), rows)
+
+
+def _write_all(plans: dict[str, MergePlan], out: Path, threads: int, hashes: Hashing) -> list[dict[str, Any]]:
+    from lineage.artifact import is_full_disk
+    from lineage.merging.folder import new_folder, write_merge
+
+    rows = []
+    with _stopped_by_signals(), new_folder(out) as partial:
+        for label, plan in plans.items():
+            begin = time.monotonic()
+            target = partial / label if label else partial
+            target.mkdir(exist_ok=True)
+            try:
+                facts = write_merge(plan, target, threads=threads, digest=hashes.of)
+            except OSError as error:
+                if not is_full_disk(error):
+                    raise
+                raise UserError(
+                    f"{out}: the disk is full: {plan.num_bytes:,} bytes are needed for the weights.\n"
+                    "  Nothing is left of the result. Free some space and run again."
+                ) from error
+            rows.append(_row(plan, facts, out / label if label else out, time.monotonic() - begin))
+    return rows
 
 
 def _row(plan: MergePlan, facts: dict[str, TensorFacts] | None, out: Path | None, seconds: float) -> dict[str, Any]:
@@ -314,6 +321,11 @@ def _show(plan: MergePlan, rows: list[dict[str, Any]]) -> None:
             f"{row['out']}: {bytes_in_words(row['bytes'])} in {row['seconds']:.1f} s, like {row['like']};"
             f" {counts['computed']} tensors computed{copied}{straight}"
         )
+
+
+def _cores() -> int:
+    """Cores that this process may use; macOS knows only how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
