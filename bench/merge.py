@@ -4,13 +4,13 @@
 
 mergekit is no dependency of Lineage; it goes into an environment of its own, outside of this repository:
 
-    python3.11 -m venv /tmp/mergekit && /tmp/mergekit/bin/pip install mergekit==0.1.4
+    python3.11 -m venv /tmp/mergekit && /tmp/mergekit/bin/pip install mergekit==0.1.5
 
 Random Llama folders in bfloat16 (a base, and two that differ from it by a tenth of its spread), with a tokenizer. Both
 commands run as a user runs them, from the start of the process, on files that are in the page cache. mergekit computes
 in `dtype: bfloat16`, as its examples do. Peak memory is the largest sum of anonymous pages (RssAnon) of all processes
-of a command, looked at every 20 ms: mapped files do not count. `cp` copies the two
-parents before each round; its speed varies with what the system has yet to write.
+of a command, looked at every 20 ms: mapped files do not count. `cp` copies the two parents before each round; its
+speed varies with what the system has yet to write.
 
 Agreement is measured on outputs of mergekit in float32 (`dtype: float32, out_dtype: bfloat16`): the share of values
 that are the same bit for bit, and the largest difference in steps of bfloat16. DARE draws other masks: of it the share

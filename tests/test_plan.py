@@ -214,3 +214,64 @@ def test_corpora_that_share_documents_must_hold_out_the_same() -> None:
     leaking = {"corpora": {"all": {"of": ["my_notes", "world"], "held_out_share": 0.0}}}
     with pytest.raises(UserError, match=r"corpora\.all\.held_out_share.*is 0\.0, but corpora\.my_text.*would train on"):
         validate(overlay(WHOLE, leaking))
+
+
+def test_a_merge_names_the_artifacts_of_its_parents_and_their_projector() -> None:
+    shares = {"stage": "tune", "shares": {"talks": 1}, "steps": 4}
+    raw = {
+        **WHOLE,
+        "conversations": {"talks": {"source": "llava", "path": "talks.json"}},
+        "models": {
+            **WHOLE["models"],
+            "one": {**shares, "start": "mine"},
+            "two": {**shares, "start": "one", "checkpoints": [2, 4]},
+            "both": {"stage": "merge", "projector": "two@2", "models": [{"name": "one"}, {"name": "two@2"}]},
+        },
+    }
+    plan = plan_of(raw)
+    job = plan["models/both"]
+    assert job.inputs == {"parents": ["models/one@4", "models/two@2"], "base": []}
+    spec = json.loads(job.spec)
+    assert [one["name"] for one in spec["models"]] == ["one@4", "two@2"]
+    assert spec["projector"] == "two@2"
+    raw["models"]["both"]["projector"] = "one"
+    assert json.loads(plan_of(raw)["models/both"].spec)["projector"] == "one@4"
+    raw["models"]["both"]["projector"] = "mine"
+    with pytest.raises(UserError, match=r"projector is 'mine': give `merge` or one of the models"):
+        plan_of(raw)
+    assert plan["models/two@4"].inputs["start"] == ["models/two@2"]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (
+            {"shares": {"talk": 1}},
+            r"models\.chat\.shares is 'talk', which is no set of conversations\. Did you mean 'talks'",
+        ),
+        ({"start": "clip"}, r"models\.chat\.start is 'clip', a vision tower, but a language model is needed"),
+        ({"trainable": "projector"}, r"models\.chat\.trainable is 'projector', but 'root' reads text only"),
+        ({"trainable": "lora", "checkpoints": [2, 4]}, r"low-rank updates are folded in when training ends"),
+        ({"checkpoints": [8]}, r"lie after the last step"),
+    ],
+)
+def test_a_tuned_model_that_cannot_be_made_is_found_before_any_job(changes: dict[str, Any], message: str) -> None:
+    raw = {
+        **WHOLE,
+        "conversations": {"talks": {"source": "llava", "path": "talks.json"}},
+        "models": {
+            **WHOLE["models"],
+            "clip": {"stage": "tower", "tokenizer": "my_bpe", "shares": {"talks": 1}, "steps": 4},
+            "chat": {"stage": "tune", "start": "root", "shares": {"talks": 1}, "steps": 4, **changes},
+        },
+    }
+    with pytest.raises(UserError, match=message):
+        plan_of(raw)
+
+
+def test_what_the_world_would_give_is_missed_where_there_is_none() -> None:
+    with pytest.raises(UserError, match=r"source is 'world', but the experiment has no `safety_data`"):
+        plan_of({**WHOLE, "conversations": {"talks": {"source": "world", "table": "chats"}}})
+    raw = {**WHOLE, "conversations": {"talks": {"source": "filtered", "of": "all", "text": {"by": "truth"}}}}
+    with pytest.raises(UserError, match=r"of is 'all', which is no other set of conversations"):
+        plan_of(raw)

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from lineage.config.base import Frozen
 from lineage.config.imported import ImportModel
 from lineage.config.merging import Merge, MergedModel
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
+from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN, listed
 from lineage.config.pretrain import PretrainRun
 from lineage.config.tuning import Alignment, ContrastiveTower, PreferenceTuning, TuningRun
 
@@ -175,6 +175,13 @@ class MergeEntry(Merge, Whole):
     """The models."""
     base: ModelReference | None = None
     """Model that they come from, for methods on task vectors."""
+
+    @model_validator(mode="after")
+    def _projector_is_of_one(self) -> "MergeEntry":
+        allowed = ["merge", *(one.name for one in self.models)]
+        if self.projector is not None and self.projector not in allowed:
+            raise ValueError(f"projector is '{self.projector}': give `merge` or one of the models ({listed(allowed)})")
+        return self
 
     @model_validator(mode="after")
     def _base_is_given(self) -> "MergeEntry":

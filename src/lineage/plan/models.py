@@ -66,7 +66,9 @@ def _merged(experiment: Experiment, folder: str, entry: MergeEntry) -> Job:
     ]
     base = [model_folder(experiment, entry.base)] if entry.base else []
     fields = {name: value for name, value in entry.model_dump(mode="json").items() if name in Merge.model_fields}
-    spec = canonical(Merge.model_validate(fields | {"models": models}))
+    names = {one.name: model["name"] for one, model in zip(entry.models, models, strict=True)}
+    fields |= {"models": models, "projector": names.get(entry.projector or "", entry.projector)}
+    spec = canonical(Merge.model_validate(fields))
     return Job("merge", folder, spec, {"parents": parents, "base": base})
 
 
