@@ -1,10 +1,10 @@
 """Merging beside mergekit: wall time, peak anonymous memory, speed against `cp`, and whether the results agree.
 
-    python bench/merge.py --mergekit /tmp/mergekit/bin/mergekit-yaml [--gigabytes 1.0] [--rounds 3] [--threads 2]
+    python bench/merge.py --mergekit ~/mergekit/bin/mergekit-yaml [--gigabytes 1.0] [--rounds 3] [--threads 2]
 
 mergekit is no dependency of Lineage; it goes into an environment of its own, outside of this repository:
 
-    python3.11 -m venv /tmp/mergekit && /tmp/mergekit/bin/pip install mergekit==0.1.5
+    python3.11 -m venv ~/mergekit && ~/mergekit/bin/pip install mergekit==0.1.5
 
 Random Llama folders in bfloat16 (a base, and two that differ from it by a tenth of its spread), with a tokenizer. Both
 commands run as a user runs them, from the start of the process, on files that are in the page cache. mergekit computes
