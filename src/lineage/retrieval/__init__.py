@@ -1,0 +1,1 @@
+"""Finding documents for queries: sets, runs and their measures, and the retrievers that are compared."""
