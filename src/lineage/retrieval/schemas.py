@@ -35,21 +35,24 @@ QUERY_SCHEMA = pa.schema(
         _required("id"),
         _required("text"),
         _required("split"),
-        _required("origin"),
+        _required("kind"),
         _required("seen", pa.bool_()),
         pa.field("cluster", pa.string()),
         _required("answers", pa.list_(pa.string())),
-        _required("facts", pa.list_(pa.string())),
+        pa.field("fact", pa.string()),
+        _required("clues", pa.list_(pa.string())),
         pa.field("level", pa.int32()),
         pa.field("exposures", pa.int32()),
         _required("weight", pa.float64()),
     ]
 )
-"""`origin`: `source`, or how a query of an unlabelled document was made. `seen`: a relevant document is relevant to a
-training query too (true of training queries). `cluster`: queries of one cluster are resampled together (null: each by
-itself). `facts`, `level`, `exposures`: ids of the world's facts that it asks for, their exposure level (a label) and the
-designed number of exposures; empty and null elsewhere. `weight`: how often it is asked beside other queries
-(popularity); 1 where nobody knows."""
+"""`kind`: what sort of query it is: `question` of the source; `described` or `named` of the world (without and with the
+title of its subject); `synthetic/...`, made from the text of an unlabelled document. `seen`: a relevant document is
+relevant to a training query of the source too (true of those themselves, false of synthetic ones). `cluster`: queries
+of one cluster are resampled together (null: each by itself). `fact`: id of the world's fact that is asked for;
+`clues`: ids of the facts that describe its subject; `level`, `exposures`: exposure level (a label) and designed
+exposures of `fact`; null or empty elsewhere. `weight`: how often it is asked beside other queries (popularity); 1 where
+nobody knows."""
 
 QRELS_SCHEMA = pa.schema([_required("query"), _required("document"), _required("grade", pa.int32())])
 """Judgements; a grade above 0 is relevant. Every query and document of it is in the set."""
