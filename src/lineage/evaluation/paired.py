@@ -1,0 +1,122 @@
+"""Rates and differences of models that answered the same prompts, with intervals over what the prompts are made of.
+
+Prompts share verbs and objects: a model that does not know one root answers every question about it wrong. So verbs and
+objects are both drawn with replacement, and a prompt counts as often as its verb times its object was drawn: the
+pigeonhole bootstrap (Owen 2007, Annals of Applied Statistics 1, 386), which errs towards wide intervals. The draws
+depend on seed and groups alone, so figures of several models are resampled together.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr, ndtri
+
+from lineage.analysis.bootstrap import interval
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    numerator: int
+    n: int
+
+
+def wilson(numerator: int, n: int, *, confidence: float = 0.95) -> Rate:
+    """Wilson's score interval of a share of independent items (Wilson 1927).
+
+    >>> found = wilson(8, 10)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.49, 0.943)
+
+    Raises:
+        ValueError: no item.
+    """
+    if n == 0:
+        raise ValueError("a share of no items")
+    z = float(ndtri(0.5 + confidence / 2))
+    share = numerator / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Rate(share, max(0.0, middle - reach), min(1.0, middle + reach), numerator, n)
+
+
+def mcnemar(first: Sequence[bool] | NDArray[np.bool_], second: Sequence[bool] | NDArray[np.bool_]) -> float:
+    """Exact two-sided p-value that two models do as well on the same items: a coin decides each that they differ on.
+
+    Six differ, all in favour of the first: 2 / 2^6.
+
+    >>> mcnemar([True] * 6 + [True, False], [False] * 6 + [True, False])
+    0.03125
+    """
+    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    assert one.shape == other.shape, "the same items"
+    only_one, only_other = int((one & ~other).sum()), int((~one & other).sum())
+    differing = only_one + only_other
+    if differing == 0:
+        return 1.0
+    return min(1.0, 2.0 * float(bdtr(min(only_one, only_other), differing, 0.5)))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each item counts in each resample."""
+
+    weights: Floats
+    """[resample, item]"""
+    groups: int
+    """Of the factor with fewest groups: what the interval is stretched for."""
+
+    def mean(self, values: Sequence[float] | Floats) -> Floats:
+        """[resample] weighted mean over items; NaN where no item was drawn.
+
+        >>> draws([["a", "b"]], samples=3, seed=0).mean([1.0, 1.0]).tolist()
+        [1.0, 1.0, 1.0]
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.weights @ np.asarray(values, dtype=np.float64) / self.weights.sum(axis=1)
+
+    def of(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Draws:
+        """The same resamples of some of the items."""
+        return Draws(self.weights[:, chosen], self.groups)
+
+
+def draws(factors: Sequence[Sequence[Hashable]], *, samples: int, seed: int) -> Draws:
+    """Resamples of items that are crossed by `factors`: each a list with the group of every item, such as its verb.
+
+    One factor is the usual cluster bootstrap; of two, an item counts with the product of both. A group's draws depend
+    on the set of groups, not on the items or their order.
+    """
+    assert factors, "one factor or more"
+    weights = np.ones((samples, len(factors[0])))
+    fewest = len(factors[0])
+    for number, groups in enumerate(factors):
+        names = sorted(set(groups), key=str)
+        index = {name: position for position, name in enumerate(names)}
+        purpose = zlib.crc32("\n".join(map(str, names)).encode())
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number, purpose))))
+        counts = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples) if names else None
+        if counts is not None:
+            weights *= counts[:, [index[name] for name in groups]]
+        fewest = min(fewest, len(names))
+    return Draws(weights, fewest)
+
+
+def bounds(value: float, resampled: Floats, *, groups: int) -> tuple[float, float] | None:
+    """Ends of the 95 % interval of a figure from its resamples; None for a figure of fewer than two groups."""
+    there = resampled[np.isfinite(resampled)]
+    if groups < 2 or len(there) < 2:
+        return None
+    low, high = interval(np.asarray(value), there, clusters=groups)
+    return float(low), float(high)
