@@ -1,0 +1,118 @@
+"""What each continuation of each beam adds to its score, in the four modes of decoding.
+
+Shapes as in `space`; V rows of the vocabulary, G symbols. Where the padded children of a level hold more rows than the
+vocabulary has, a pass over all rows takes their place: the same values, and memory that never exceeds that of logits.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lineage.retrieval.decoding.space import PLACEHOLDER, SearchSpace
+
+Mode = Literal["all", "max", "marginal"]
+"""`exact` is `max` over a tree of own paths, whose symbols are rows."""
+
+
+class Continuations(NamedTuple):
+    """Everything that one step may write next, C continuations a beam."""
+
+    score: Tensor
+    """[Q, B, C] log-probability; -inf where nothing may follow."""
+    child: Tensor
+    """[Q, B, C] node that each leads to."""
+    row: Tensor | None
+    """[Q, B, C] row that each writes; None where it is chosen afterwards (`best_rows`)."""
+
+
+def continuations(
+    logits: Tensor,
+    space: SearchSpace,
+    nodes: Tensor,
+    level: int,
+    *,
+    mode: Mode,
+    renormalize_over_legal: bool = False,
+    blocked: Tensor | None = None,
+) -> Continuations:
+    """Scores what may follow [Q, B] nodes of one level, from [Q, B, V] float32 logits."""
+    child, legal = space.children(nodes, level, blocked)
+    narrow = child.shape[-1] * space.most_rows[level] <= logits.shape[-1]
+    if mode == "all":
+        found = (
+            _rows_of_children(logits, space, child, legal, level) if narrow else _all_rows(logits, space, child, legal)
+        )
+    elif narrow:
+        found = _groups_of_children(logits, space, child, legal, level, mode)
+    else:
+        found = _all_groups(logits, space, child, legal, mode)
+    normaliser = _legal_mass(logits, space, child, legal, level, narrow) if renormalize_over_legal else logits
+    total = normaliser.logsumexp(dim=-1, keepdim=True)
+    return found._replace(score=torch.where(found.score > -torch.inf, found.score - total, -torch.inf))
+
+
+def best_rows(logits: Tensor, space: SearchSpace, nodes: Tensor, level: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The most probable row of the symbol that leads to each of [Q, B] nodes below `level`: [Q, B].
+
+    Beside it all rows [Q, B, K] and their shares of the symbol's probability.
+    """
+    rows, present = space.rows_of(nodes, level)
+    values = logits.gather(-1, rows).masked_fill(~present, -torch.inf)
+    best = values.argmax(dim=-1, keepdim=True)
+    return rows.gather(-1, best).squeeze(-1), rows, values.softmax(dim=-1)
+
+
+def _gathered(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int) -> tuple[Tensor, Tensor]:
+    """[Q, B, W, K] logits of the rows of the children, -inf where there is none, and the rows."""
+    rows, present = space.rows_of(child, level)
+    values = logits.gather(-1, rows.flatten(2)).view_as(rows)
+    return values.masked_fill(~(present & legal.unsqueeze(-1)), -torch.inf), rows
+
+
+def _groups_of_children(
+    logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int, mode: Mode
+) -> Continuations:
+    values, _ = _gathered(logits, space, child, legal, level)
+    return Continuations(values.amax(dim=-1) if mode == "max" else values.logsumexp(dim=-1), child, None)
+
+
+def _rows_of_children(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int) -> Continuations:
+    values, rows = _gathered(logits, space, child, legal, level)
+    return Continuations(values.flatten(2), child.unsqueeze(-1).expand_as(rows).flatten(2), rows.flatten(2))
+
+
+def _all_groups(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, mode: Mode) -> Continuations:
+    lengths = space.first_row.diff().expand(*logits.shape[:-1], -1).contiguous()
+    score = torch.segment_reduce(logits, "max", lengths=lengths, axis=2, unsafe=True)
+    if mode == "marginal":
+        shares = (logits - score.gather(-1, space.symbol_of_row.expand_as(logits))).exp()
+        score = score + torch.segment_reduce(shares, "sum", lengths=lengths, axis=2, unsafe=True).log()
+    chosen = score.gather(-1, space.symbol[child].long())
+    return Continuations(chosen.masked_fill(~legal, -torch.inf), child, None)
+
+
+def _all_rows(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor) -> Continuations:
+    child_of_row = _child_of_row(logits, space, child, legal)
+    may_follow = child_of_row >= 0
+    rows = torch.arange(logits.shape[-1], device=logits.device).expand_as(logits)
+    score = logits.masked_fill(~may_follow, -torch.inf)
+    return Continuations(score, child_of_row.masked_fill(~may_follow, PLACEHOLDER), rows)
+
+
+def _child_of_row(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor) -> Tensor:
+    """[Q, B, V] the child that each row leads to, -1 where it leads to none."""
+    num_symbols = len(space.first_row) - 1
+    symbol = space.symbol[child].long().masked_fill(~legal, num_symbols)
+    nowhere = torch.full((*child.shape[:-1], num_symbols + 1), -1, device=child.device, dtype=child.dtype)
+    child_of_symbol = nowhere.scatter(-1, symbol, child)
+    return child_of_symbol.gather(-1, space.symbol_of_row.expand_as(logits))
+
+
+def _legal_mass(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int, narrow: bool) -> Tensor:
+    """[Q, B, any] logits of the rows that may follow."""
+    if narrow:
+        return _gathered(logits, space, child, legal, level)[0].flatten(2)
+    return logits.masked_fill(_child_of_row(logits, space, child, legal) < 0, -torch.inf)
