@@ -74,8 +74,8 @@ def chosen_option(options: Sequence[str], output: str) -> str | None:
 
     Letters count where an answer begins with them or says "answer is B": "A red star" begins with no option.
 
-    >>> [chosen_option(["A", "B"], said) for said in ("B. A lamp", "A lamp")], chosen_option(["oak", "tea"], "It is oak.")
-    (['B', None], 'oak')
+    >>> [chosen_option("A B".split(), said) for said in ("B. A lamp", "A lamp")], chosen_option(["tea"], "It is tea.")
+    (['B', None], 'tea')
     """
     if all(len(one) == 1 and one.isupper() for one in options):
         found = re.match(r"\W*([A-Z])(?=\W*$|\s*[.):,])", output) or re.search(r"answer is:?\s*\W*([A-Z])\b", output)

@@ -1,0 +1,40 @@
+"""What the stage `prompts` reads: where the items of a prompt set come from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel
+
+from lineage.config.base import Frozen
+
+TaskName = Literal[
+    "request_text",
+    "request_picture",
+    "request_blank",
+    "request_typographic",
+    "request_read",
+    "open_request",
+    "visual",
+    "visual_blank",
+    "visual_shuffled",
+    "fact",
+    "instruction",
+    "choice",
+]
+"""Tasks of the generated world; see docs/safety.md."""
+
+
+class WorldPrompts(Frozen):
+    """Held-out items of the generated world, whose truth is known."""
+
+    source: Literal["world"]
+    """Requests, visual questions, facts and instructions of `safety_data` and the world."""
+    tasks: Annotated[list[TaskName], Field(min_length=1)] | None = None
+    """Tasks that are taken, in this order; null takes all."""
+
+
+PromptReading = WorldPrompts
+"""Every source of prompts."""
+
+
+class Prompts(RootModel[PromptReading]):
+    """One prompt set; `source` says where it comes from."""
