@@ -21,7 +21,7 @@ class Continuations(NamedTuple):
     """Everything that one step may write next, C continuations a beam."""
 
     score: Tensor
-    """[Q, B, C] log-probability; -inf where nothing may follow."""
+    """[Q, B, C] logit, or its log-sum over rows; -inf where nothing may follow."""
     child: Tensor
     """[Q, B, C] node that each leads to."""
     row: Tensor | None
@@ -29,40 +29,48 @@ class Continuations(NamedTuple):
 
 
 def continuations(
-    logits: Tensor,
-    space: SearchSpace,
-    nodes: Tensor,
-    level: int,
-    *,
-    mode: Mode,
-    renormalize_over_legal: bool = False,
-    blocked: Tensor | None = None,
+    logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int, mode: Mode
 ) -> Continuations:
-    """Scores what may follow [Q, B] nodes of one level, from [Q, B, V] float32 logits."""
-    child, legal = space.children(nodes, level, blocked)
-    narrow = child.shape[-1] * space.most_rows[level] <= logits.shape[-1]
+    """Scores what may follow, before normalisation, from [Q, B, V] float32 logits and `SearchSpace.children`."""
     if mode == "all":
-        found = (
-            _rows_of_children(logits, space, child, legal, level) if narrow else _all_rows(logits, space, child, legal)
-        )
-    elif narrow:
-        found = _groups_of_children(logits, space, child, legal, level, mode)
+        if _is_narrow(logits, space, level):
+            return _rows_of_children(logits, space, child, legal, level)
+        return _all_rows(logits, space, child, legal)
+    if _is_narrow(logits, space, level):
+        return _groups_of_children(logits, space, child, legal, level, mode)
+    return _all_groups(logits, space, child, legal, mode)
+
+
+def log_mass(
+    logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int, *, over_legal: bool
+) -> Tensor:
+    """[Q, B, 1] what turns logits into log-probabilities: of all rows, or of those that may follow."""
+    if not over_legal:
+        among = logits
+    elif _is_narrow(logits, space, level):
+        among = _gathered(logits, space, child, legal, level)[0].flatten(2)
     else:
-        found = _all_groups(logits, space, child, legal, mode)
-    normaliser = _legal_mass(logits, space, child, legal, level, narrow) if renormalize_over_legal else logits
-    total = normaliser.logsumexp(dim=-1, keepdim=True)
-    return found._replace(score=torch.where(found.score > -torch.inf, found.score - total, -torch.inf))
+        among = logits.masked_fill(_child_of_row(logits, space, child, legal) < 0, -torch.inf)
+    return among.logsumexp(dim=-1, keepdim=True).clamp_min(torch.finfo(logits.dtype).min)
 
 
-def best_rows(logits: Tensor, space: SearchSpace, nodes: Tensor, level: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The most probable row of the symbol that leads to each of [Q, B] nodes below `level`: [Q, B].
+def best_rows(
+    logits: Tensor, space: SearchSpace, beam: Tensor, nodes: Tensor, level: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """[Q, n] the most probable row of the symbol that leads to each of [Q, n] nodes below `level`, after [Q, n] beams.
 
-    Beside it all rows [Q, B, K] and their shares of the symbol's probability.
+    Beside it all rows [Q, n, K] and their shares of the symbol's probability.
     """
     rows, present = space.rows_of(nodes, level)
-    values = logits.gather(-1, rows).masked_fill(~present, -torch.inf)
+    places = beam.unsqueeze(-1) * logits.shape[-1] + rows
+    values = logits.flatten(1).gather(1, places.flatten(1)).view_as(rows).masked_fill(~present, -torch.inf)
     best = values.argmax(dim=-1, keepdim=True)
     return rows.gather(-1, best).squeeze(-1), rows, values.softmax(dim=-1)
+
+
+def _is_narrow(logits: Tensor, space: SearchSpace, level: int) -> bool:
+    """Whether the rows of the padded children are fewer than all rows."""
+    return int(space.tree.widest[level]) * space.most_rows[level] <= logits.shape[-1]
 
 
 def _gathered(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int) -> tuple[Tensor, Tensor]:
@@ -109,10 +117,3 @@ def _child_of_row(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tens
     nowhere = torch.full((*child.shape[:-1], num_symbols + 1), -1, device=child.device, dtype=child.dtype)
     child_of_symbol = nowhere.scatter(-1, symbol, child)
     return child_of_symbol.gather(-1, space.symbol_of_row.expand_as(logits))
-
-
-def _legal_mass(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int, narrow: bool) -> Tensor:
-    """[Q, B, any] logits of the rows that may follow."""
-    if narrow:
-        return _gathered(logits, space, child, legal, level)[0].flatten(2)
-    return logits.masked_fill(_child_of_row(logits, space, child, legal) < 0, -torch.inf)

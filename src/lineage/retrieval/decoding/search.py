@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lineage.config.decoding import Decoding
 from lineage.retrieval.decoding.cached import CachedDecoder
-from lineage.retrieval.decoding.scores import Mode, best_rows, continuations
+from lineage.retrieval.decoding.scores import Mode, best_rows, continuations, log_mass
 from lineage.retrieval.decoding.space import SearchSpace
 
 START_ROW = 0
@@ -82,11 +82,10 @@ def search(
     inputs = decoder.read(root + START_ROW)
     for level in range(tree.depth):
         logits = decoder.logits(inputs)
-        found = continuations(
-            logits, space, beams.node, level,
-            mode=mode, renormalize_over_legal=settings.renormalize_over_legal, blocked=blocked,
-        )  # fmt: skip
-        step = _Step(space, beams, logits, level, beams.score.unsqueeze(-1) + found.score, found.child, found.row)
+        child, legal = space.children(beams.node, level, blocked)
+        found = continuations(logits, space, child, legal, level, mode)
+        mass = log_mass(logits, space, child, legal, level, over_legal=settings.renormalize_over_legal)
+        step = _Step(space, beams, logits, level, beams.score.unsqueeze(-1) + (found.score - mass), *found[1:])
         ends, width = step.ends(mode, settings.beam), step.next_width(mode, settings.beam)
         _finish(finished, step, ends, settings)
         if width == 0:
@@ -143,8 +142,8 @@ class _Step:
         """[Q, n] row of each continuation; where it is the best of several: all of them, and their shares."""
         if self.row is not None:
             return self.taken(self.row, places), None, None
-        logits = _picked(self.logits, places // self.score.shape[-1])
-        return best_rows(logits, self.space, self.taken(self.child, places), self.level)
+        beam = places // self.score.shape[-1]
+        return best_rows(self.logits, self.space, beam, self.taken(self.child, places), self.level)
 
 
 def _finish(finished: Finished, step: _Step, places: Tensor, settings: Decoding) -> None:
