@@ -14,6 +14,7 @@ pathvars:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/tuning.smk"
+include: "workflow/rules/judges.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/knowledge.smk"
 
@@ -35,6 +36,12 @@ rule models:
     "Build every model and checkpoint."
     input:
         manifests("models/"),
+
+
+rule judges:
+    "Make and measure every judge of refusals."
+    input:
+        manifests("judges/"),
 
 
 rule scores:

@@ -39,6 +39,7 @@ PARENTS: dict[str, list[str]] = {
     "data/conversations/replay": ["data/safety"],
     "data/conversations/instructions_raw": ["data/safety"],
     "data/conversations/instructions": ["data/conversations/instructions_raw"],
+    "judges/rules": ["data/safety"],
     "data/preferences/pairs": ["data/safety"],
     "data/preferences/pairs_held_out": ["data/safety"],
     "models/chat@4": ["models/base@24", "data/conversations/chats"],
@@ -118,6 +119,7 @@ READ = {
 FILTERED = {"data/conversations/instructions"}
 PAIRS = {"data/preferences/pairs", "data/preferences/pairs_held_out"}
 MERGED = {"models/merged_chat"}
+JUDGES = {"judges/rules"}
 EVERYTHING = set(PARENTS)
 
 CONFIG: dict[str, set[str]] = {
@@ -154,6 +156,7 @@ CONFIG: dict[str, set[str]] = {
     "safety_data": {"data/safety"},
     **{f"conversations.{folder.rpartition('/')[2]}": {folder} for folder in READ | FILTERED},
     **{f"preferences.{folder.rpartition('/')[2]}": {folder} for folder in PAIRS},
+    "judges.rules": JUDGES,
     "models.chat": {"models/chat@4"},
     "models.tower": {"models/tower"},
     "models.aligned": {"models/aligned"},
@@ -220,6 +223,8 @@ NOT_EDITED = {
     "knowledge.runs.calibration.arms.once.encounters": "1, or it calibrates nothing",
     "knowledge.compare.intervals": "there is one run to compare",
     "knowledge.forecast.once": "there is one such arm",
+    "judges.rules.by": "needs other keys",
+    "judges.rules.labelled": "needs a file of labelled responses",
     "facts.newcomers.skip": "would reach into the facts of the calibration",
     "documents.notes.limit": "None or a number: tested by itself",
     "tokens.main.part": "names a file of the corpus, tested by itself",
@@ -308,20 +313,25 @@ MODULES: dict[str, set[str]] = {
     "config.world": {"data/world"},
     "stages.world": {"data/world"},
     "stages.documents": {"data/documents/notes"},
-    "data.readers": {"data/documents/notes"},
-    "config.documents": {"data/documents/notes"},
+    "data.readers": {"data/documents/notes"} | JUDGES,
+    "config.documents": {"data/documents/notes"} | JUDGES,
     "config.corpus": {"data/corpora/main"},
     "stages.corpus": {"data/corpora/main"},
     "data.deduplication": {"data/corpora/main"},
-    "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main"} | TOKENS | READ | FILTERED | PAIRS,
+    "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main"}
+    | TOKENS
+    | READ
+    | FILTERED
+    | PAIRS
+    | JUDGES,
     "stages.tokenizer": {"tokenizers/main"},
     "config.tokenizer": {"tokenizers/main", "data/tokens/main"},
     "data.tokenizer": {"tokenizers/main", "data/tokens/main"},
     "stages.tokens": TOKENS,
     "data.tokenization": TOKENS,
     "stages.pretrain": PRETRAINED,
-    "config.pretrain": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED,
-    "config.training": PRETRAINED | {"models/outside"} | SCORES | INJECTIONS | TRAINED | FILTERED,
+    "config.pretrain": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED | JUDGES,
+    "config.training": PRETRAINED | {"models/outside"} | SCORES | INJECTIONS | TRAINED | FILTERED | JUDGES,
     "training": PRETRAINED | TRAINED,
     "training.packing": PRETRAINED | TUNED | {"models/aligned"},
     "training.start": PRETRAINED,
@@ -333,14 +343,20 @@ MODULES: dict[str, set[str]] = {
     "losses.contrastive": {"models/tower"},
     "data.batch": PRETRAINED | TRAINED,
     "data.order": PRETRAINED | TRAINED,
-    "models": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED,
-    "models.device": PRETRAINED | SCORES | TRAINED | FILTERED,
-    "models.fetching": {"models/outside"} | FILTERED,
+    "models": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED | JUDGES,
+    "models.device": PRETRAINED | SCORES | TRAINED | FILTERED | JUDGES,
+    "models.fetching": {"models/outside"} | FILTERED | JUDGES,
     "models.classifiers": FILTERED,
     "models.vision_language": TRAINED,
-    "evaluation": PRETRAINED | SCORES,
+    "evaluation": PRETRAINED | SCORES | JUDGES,
+    "evaluation.held_out": PRETRAINED | SCORES,
+    "evaluation.log_probability": PRETRAINED | SCORES,
+    "evaluation.text": PRETRAINED | SCORES,
+    "evaluation.judges": JUDGES,
+    "evaluation.judges.truth": set(),
+    "evaluation.sets": JUDGES,
     "evaluation.recall": SCORES,
-    "evaluation.statistics": SCORES,
+    "evaluation.statistics": SCORES | JUDGES,
     "evaluation.generation": set(),
     "world.show": set(),
     "world.show_safety": set(),
@@ -358,8 +374,9 @@ MODULES: dict[str, set[str]] = {
     | READ
     | PAIRS
     | FILTERED
-    | TRAINED,
-    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS,
+    | TRAINED
+    | JUDGES,
+    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS | JUDGES,
     # Study 2.
     **{
         f"world.{name}": {"data/safety"}
@@ -377,7 +394,7 @@ MODULES: dict[str, set[str]] = {
     },
     "stages.safety_data": {"data/safety"},
     "config.safety_data": {"data/safety"},
-    "conversations": READ | FILTERED | PAIRS | TRAINED,
+    "conversations": READ | FILTERED | PAIRS | TRAINED | JUDGES,
     "conversations.batches": TRAINED,
     "conversations.order": TRAINED,
     "conversations.prepared": TRAINED,
@@ -385,12 +402,15 @@ MODULES: dict[str, set[str]] = {
     "conversations.rows": TRAINED,
     "conversations.start": TRAINED - {"models/tower"},
     "conversations.templates": TRAINED - {"models/tower"},
-    "conversations.sources": READ | PAIRS,
+    "conversations.sources": READ | PAIRS | JUDGES,
     "conversations.licences": READ | PAIRS,
-    "conversations.intake": READ | PAIRS | FILTERED,
+    "conversations.intake": READ | PAIRS | FILTERED | JUDGES,
     "conversations.verdicts": FILTERED,
-    "config.conversations": READ | PAIRS | FILTERED,
+    "config.conversations": READ | PAIRS | FILTERED | JUDGES,
     "config.safety_filter": FILTERED,
+    "config.judges": JUDGES,
+    "config.judge_references": set(),
+    "stages.judge": JUDGES,
     "config.tuning": TRAINED,
     "config.merging": MERGED,
     "merging": MERGED,

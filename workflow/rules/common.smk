@@ -44,6 +44,9 @@ REMEDIES = {
     "images": "Set `data_root` to the folder that relative paths start from, or give an absolute path of the pictures.",
     "text_classifier": "Set `text.path` to a folder of a classifier, relative to `data_root`, or absolute.",
     "image_classifier": "Set `image.path` to a folder of a classifier, relative to `data_root`, or absolute.",
+    "labelled": "Set `labelled.path` to a file of labelled responses, relative to `data_root`, or absolute.",
+    "model": "Set `path` to a folder of the model that judges, relative to `data_root`, or absolute.",
+    "prompt": "Set `prompt_path` to a file with the prompt of the model that judges, as its page gives it.",
     "slices": "Set `knowledge.slices` to a folder of kept statistics, or to null to judge this experiment alone.",
 }
 

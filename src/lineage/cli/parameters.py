@@ -18,6 +18,7 @@ from lineage.config.facts import Facts
 from lineage.config.forecast import Forecast
 from lineage.config.imported import ImportModel
 from lineage.config.injection import Inject, Injections
+from lineage.config.judges import Judge
 from lineage.config.knowledge import Knowledge
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
@@ -40,6 +41,7 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "conversations": Conversations,
     "preferences": Preferences,
     "filter_conversations": SafetyFilter,
+    "judge": Judge,
     "tower": ContrastiveTower,
     "align": Alignment,
     "tune": Tuning,

@@ -13,6 +13,7 @@ from lineage.config.execution import Execution
 from lineage.config.facts import FactReading
 from lineage.config.forecast import Forecast
 from lineage.config.injection import InjectionNull, Run
+from lineage.config.judges import JudgeReading
 from lineage.config.knowledge import KnowledgeComparisons
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ModelEntry, ModelReference, Name
@@ -150,6 +151,9 @@ class Experiment(Frozen):
     """Sets of conversations that models are tuned on: of the generated world, of the user's own, filtered."""
     preferences: dict[Name, PreferenceReading] = {}
     """Sets of pairs of answers that models are tuned on."""
+    judges: dict[Name, JudgeReading] = {}
+    """Who tells refusals from answers: rules, a trained classifier, a language model; each measured on labelled
+    responses."""
     models: dict[Name, ModelEntry] = {}
     """The lineage: models by name, each with its stage and parents."""
     scores: ScoresEntry | None = None

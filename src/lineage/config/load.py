@@ -16,7 +16,8 @@ from lineage.config.references import check_references
 from lineage.errors import UserError
 
 NAMED_SECTIONS = (
-    "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "models",
+    "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "judges",
+    "models",
     "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
 """Sections that map names to entries; an overlay removes an entry, or a whole section, by setting it to null."""

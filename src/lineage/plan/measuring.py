@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from lineage.config.experiment import Experiment
 from lineage.plan.data import data_jobs
 from lineage.plan.job import Job
+from lineage.plan.judges import judge_jobs
 from lineage.plan.knowledge import study_jobs
 from lineage.plan.models import model_jobs, score_jobs
 
 
 def measuring_jobs(experiment: Experiment) -> Iterator[Job]:
-    """Data, models, scores and runs, parents before children."""
+    """Data, judges, models, scores and runs, parents before children."""
     yield from data_jobs(experiment)
+    yield from judge_jobs(experiment)
     yield from model_jobs(experiment)
     yield from score_jobs(experiment)
     yield from study_jobs(experiment)

@@ -1,0 +1,199 @@
+"""Make a judge of refusals, train it where it learns, and measure it on labelled responses and on the world's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lineage.artifact import Artifact, ArtifactWriter, file_sha256
+from lineage.config.execution import Execution
+from lineage.config.judges import GenerativeJudging, Judge, JudgeReading, TrainedJudging
+from lineage.errors import UserError
+from lineage.evaluation.judges import judge as judging
+from lineage.evaluation.judges.calibration import calibrate
+from lineage.evaluation.judges.generative import GenerativeJudge
+from lineage.evaluation.judges.labelled import READERS, Labelled, Read
+from lineage.evaluation.judges.opening import CALIBRATION, JUDGE, WEIGHTS
+from lineage.evaluation.judges.rules import rules_judge
+from lineage.evaluation.judges.trained import TrainedJudge, write_weights
+from lineage.evaluation.judges.world_cases import world_cases
+from lineage.models.fetching import fetch
+
+EXAMPLES = "examples.parquet"
+EXAMPLE_SCHEMA = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("set", "id", "group", "kind", "label")),
+        pa.field("verdict", pa.string()),
+        pa.field("score", pa.float64()),
+    ]
+)
+"""Every labelled response with its verdict, null where none could be read. Ids, no texts: they can be offensive."""
+PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model")
+"""Files of a model that are taken from the hub; never pickled weights, never code."""
+
+
+def judge(
+    config: Judge,
+    *,
+    labelled: Path | None,
+    model: Path | None,
+    prompt: Path | None,
+    safety_data: Artifact | None,
+    execution: Execution,
+    out: ArtifactWriter,
+) -> None:
+    """Writes `judge.json` (what it is), `weights.json` (of a trained one), `calibration.json` and `examples.parquet`.
+
+    A trained judge is measured on groups of prompts that it was not trained on, and the judge of `weights.json` is
+    trained on all of them.
+
+    Raises:
+        UserError: nothing to measure on, a file of another form, too little to train on, no such model.
+    """
+    out.kind = "judge"
+    reading = config.root
+    read = _read(reading, labelled)
+    cases = _world(reading, safety_data)
+    if read is None and cases is None:
+        raise UserError(
+            "a judge is measured on `labelled` responses, on `safety_data` of the world, or on both: give one"
+        )
+    held_out: list[judging.Verdict | None] | None = None
+    if isinstance(reading, TrainedJudging):
+        assert read is not None
+        made, held_out = _trained(reading, read, out)
+    else:
+        made = _made(reading, model, prompt, execution)
+    rows: list[dict[str, Any]] = []
+    calibration: dict[str, Any] = {"judge": {"name": made.name, "version": made.version, "digest": made.digest}}
+    if read is not None:
+        verdicts = made.judge([one.response for one in read.rows]) if held_out is None else held_out
+        calibration["labelled"] = _measured(read.rows, verdicts) | {"left_out": read.left_out}
+        rows += _rows("labelled", read.rows, verdicts)
+    if cases is not None:
+        verdicts = made.judge([one.response for one in cases])
+        calibration["world"] = _measured(cases, verdicts)
+        rows += _rows("world", cases, verdicts)
+    out.path(JUDGE).write_text(_json({"by": reading.by, **calibration["judge"]}))
+    out.path(CALIBRATION).write_text(_json(calibration))
+    pq.write_table(pa.Table.from_pylist(rows, schema=EXAMPLE_SCHEMA), out.path(EXAMPLES), compression="zstd")
+    out.counts |= {"examples": len(rows), **_counts(calibration)}
+
+
+def _read(reading: JudgeReading, source: Path | None) -> Read | None:
+    return None if reading.labelled is None else READERS[reading.labelled.form](reading.labelled, source)
+
+
+def _world(reading: JudgeReading, safety_data: Artifact | None) -> list[Labelled] | None:
+    if safety_data is None:
+        return None
+    requests = pq.read_table(safety_data.path("requests.parquet")).to_pylist()
+    return world_cases(requests, limit=reading.world_requests)
+
+
+def _trained(
+    reading: TrainedJudging, read: Read, out: ArtifactWriter
+) -> tuple[TrainedJudge, list[judging.Verdict | None]]:
+    """The judge, and verdicts on the labelled responses by judges that did not see them."""
+    # scikit-learn takes a second to import, so only where a judge learns.
+    from lineage.evaluation.judges.training import cross_validated, train
+
+    weights = train(read.rows, reading.penalties)
+    write_weights(weights, out.path(WEIGHTS))
+    return TrainedJudge(weights), cross_validated(read.rows, reading.penalties)
+
+
+def _made(reading: JudgeReading, model: Path | None, prompt: Path | None, execution: Execution) -> judging.Judge:
+    if not isinstance(reading, GenerativeJudging):
+        return rules_judge()
+    return _generative(reading, model, prompt, execution)
+
+
+def _generative(
+    reading: GenerativeJudging, model: Path | None, prompt: Path | None, execution: Execution
+) -> GenerativeJudge:
+    text = _prompt(prompt)
+    if (model is None) == (reading.name is None):
+        raise UserError("a generative judge needs either `path` (a folder) or `name` (a hub id) of its model")
+    folder = model if model is not None else fetch(str(reading.name), reading.revision, PATTERNS)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so no Hugging Face model folder.\n  Set `path` of the judge.")
+    # Takes seconds to import, so only where a model judges.
+    import torch
+
+    from lineage.evaluation.judges.completing import open_completer
+    from lineage.models.device import device_for
+
+    torch.set_num_threads(execution.threads)
+    complete = open_completer(
+        folder,
+        max_new_tokens=reading.max_new_tokens,
+        batch_rows=reading.batch_rows,
+        dtype=torch.bfloat16 if reading.precision == "bf16" else torch.float32,
+        device=device_for(execution),
+    )
+    files = sorted(path for pattern in PATTERNS for path in folder.glob(pattern))
+    digest = judging.digest_of(*(f"{path.name} {file_sha256(path)}".encode() for path in files))
+    return GenerativeJudge(text, reading.lines, complete, digest)
+
+
+def _prompt(path: Path | None) -> str:
+    """The prompt of a generative judge.
+
+    Raises:
+        UserError: no file, or one without both places that are filled in.
+    """
+    if path is None:
+        raise UserError("a generative judge needs `prompt_path`, a file with the model's own prompt")
+    text = path.read_text(encoding="utf-8")
+    counts = [text.count(mark) for mark in ("{request}", "{response}")]
+    if counts != [1, 1] or text.index("{request}") > text.index("{response}"):
+        raise UserError(
+            f"{path}: it must hold {{request}} once and behind it {{response}} once, where request and response stand;"
+            f" found {counts[0]} and {counts[1]}."
+        )
+    return text
+
+
+def _measured(rows: Sequence[Labelled], verdicts: Sequence[judging.Verdict | None]) -> dict[str, Any]:
+    """Figures over all rows, and {kind: {rows, refusals, flagged}}."""
+    kinds: dict[str, dict[str, int]] = {}
+    for one, verdict in zip(rows, verdicts, strict=True):
+        counted = kinds.setdefault(one.kind, {"n": 0, "refusals": 0, "flagged": 0})
+        counted["n"] += 1
+        counted["refusals"] += one.label != "none"
+        counted["flagged"] += verdict is not None and verdict.refuses
+    return {**calibrate([one.label for one in rows], verdicts), "kinds": kinds}
+
+
+def _rows(of: str, rows: Sequence[Labelled], verdicts: Sequence[judging.Verdict | None]) -> list[dict[str, Any]]:
+    return [
+        {
+            "set": of,
+            "id": one.id,
+            "group": one.group,
+            "kind": one.kind,
+            "label": one.label,
+            "verdict": None if verdict is None else verdict.refusal,
+            "score": None if verdict is None else verdict.score,
+        }
+        for one, verdict in zip(rows, verdicts, strict=True)
+    ]
+
+
+def _counts(calibration: dict[str, Any]) -> dict[str, Any]:
+    names = ("n", "precision", "recall", "f1", "kappa")
+    return {
+        of: {name: calibration[of]["refusal"][name] for name in names} | {"unparsed": calibration[of]["unparsed"]}
+        for of in ("labelled", "world")
+        if of in calibration
+    }
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
