@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lineage.evaluation.paired import bounds, draws, mcnemar, wilson
+from lineage.evaluation.paired import Draws, Resampled, bounds, draws, largest, mcnemar, mean, wilson
 
 
 @pytest.mark.parametrize(("numerator", "n"), [(0, 12), (3, 40), (50, 50), (224, 448)])
@@ -52,8 +52,35 @@ def test_crossed_items_count_with_the_product_of_both_factors() -> None:
 
 
 def test_a_mean_of_items_that_no_resample_holds_is_undefined() -> None:
-    found = draws([["a", "b"]], samples=200, seed=0).of(np.array([True, False])).mean([1.0])
-    assert np.isnan(found).any() and np.nanmin(found) == 1.0
+    drawn = Draws(np.array([[0.0, 0.0], [2.0, 0.0]]), groups=2)
+    assert drawn.mean([1.0, 0.0]).tolist() == pytest.approx([np.nan, 1.0], nan_ok=True)
+
+
+def test_figures_are_joined_draw_by_draw() -> None:
+    one = Resampled(0.5, np.array([0.4, 0.6]), groups=7, items=30)
+    other = Resampled(0.25, np.array([0.2, 0.3]), groups=5, items=40)
+    assert (one - other).value == 0.25
+    assert (1.0 - one).rows.tolist() == pytest.approx([0.6, 0.4])
+    assert (one * other).rows.tolist() == pytest.approx([0.08, 0.18])
+    assert (one / other).rows.tolist() == pytest.approx([2.0, 2.0])
+    assert mean([one, other]).value == 0.375
+    joined = one + other
+    assert (joined.groups, joined.items) == (5, 30)
+    crossed = Resampled(0.45, np.array([0.7, 0.1]), groups=9, items=9)
+    assert largest([one, crossed]).rows.tolist() == [0.7, 0.6]
+    assert largest([one, crossed]).value == 0.5
+
+
+def test_a_paired_difference_is_narrower_than_that_of_strangers() -> None:
+    """Both models fail on the same objects, so only the constant difference is left in each resample."""
+    objects = [f"object-{number // 4}" for number in range(40)]
+    hard = np.repeat(np.linspace(0, 1, 10), 4)
+    drawn = draws([objects], samples=300, seed=0)
+    stranger = draws([objects], samples=300, seed=1)
+    paired = drawn.resampled(hard + 0.1) - drawn.resampled(hard)
+    unpaired = drawn.resampled(hard + 0.1) - stranger.resampled(hard)
+    assert paired.bounds == pytest.approx((0.1, 0.1))
+    assert unpaired.bounds is not None and unpaired.bounds[0] < 0 < unpaired.bounds[1]
 
 
 def test_one_group_has_no_interval() -> None:

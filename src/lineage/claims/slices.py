@@ -213,6 +213,6 @@ def _check_designs(places: Iterable[tuple[str, Sequence[Statistic]]]) -> None:
             raise UserError(
                 f"design '{design}' names {len(digests)} designs, by the digest of their specs:\n"
                 + "\n".join(lines)
-                + "\n  Models, runs or comparisons differ, so they are never judged together. Give this experiment a"
-                " `knowledge.design` of its own, or remove the files of the other design."
+                + "\n  Models, runs or comparisons differ, so they are never judged together. Give this experiment's"
+                " study a `design` of its own, or remove the files of the other design."
             )

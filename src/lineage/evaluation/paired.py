@@ -9,9 +9,11 @@ depend on seed and groups alone, so figures of several models are resampled toge
 from __future__ import annotations
 
 import math
+import operator
 import zlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +89,71 @@ class Draws:
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.weights @ np.asarray(values, dtype=np.float64) / self.weights.sum(axis=1)
 
-    def of(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Draws:
-        """The same resamples of some of the items."""
-        return Draws(self.weights[:, chosen], self.groups)
+    def resampled(self, values: Sequence[float] | Floats) -> Resampled:
+        """Mean of the values of the items, in the sample and in each resample."""
+        array = np.asarray(values, dtype=np.float64)
+        return Resampled(float(array.mean()), self.mean(array), self.groups, len(array))
+
+    def times(self, counts: Sequence[float] | Floats) -> Draws:
+        """The same resamples with each item counted so often."""
+        return Draws(self.weights * np.asarray(counts, dtype=np.float64), self.groups)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A figure, and what it would be in each resample: sums and products of several go draw by draw."""
+
+    value: float
+    rows: Floats
+    """[resample]; NaN where a resample leaves it undefined."""
+    groups: int
+    """Independent groups behind it, of the factor and the figure with fewest."""
+    items: int
+    """Items behind it, of the figure with fewest."""
+
+    def __add__(self, other: Resampled | float) -> Resampled:
+        return self._joined(other, operator.add)
+
+    def __sub__(self, other: Resampled | float) -> Resampled:
+        return self._joined(other, operator.sub)
+
+    def __mul__(self, other: Resampled | float) -> Resampled:
+        return self._joined(other, operator.mul)
+
+    def __truediv__(self, other: Resampled | float) -> Resampled:
+        return self._joined(other, _divided)
+
+    def __rsub__(self, other: float) -> Resampled:
+        return self * -1.0 + other
+
+    def _joined(self, other: Resampled | float, join: Callable[[Any, Any], Any]) -> Resampled:
+        if not isinstance(other, Resampled):
+            return Resampled(float(join(self.value, other)), join(self.rows, other), self.groups, self.items)
+        groups, items = min(self.groups, other.groups), min(self.items, other.items)
+        return Resampled(float(join(self.value, other.value)), join(self.rows, other.rows), groups, items)
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Ends of the 95 % interval; None for fewer than two groups."""
+        return bounds(self.value, self.rows, groups=self.groups)
+
+
+def _divided(one: Any, other: Any) -> Any:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.divide(one, other)
+
+
+def mean(figures: Sequence[Resampled]) -> Resampled:
+    """Mean of figures, each with the same weight."""
+    first, *others = figures
+    return sum(others, start=first) * (1 / len(figures))
+
+
+def largest(figures: Sequence[Resampled]) -> Resampled:
+    """The largest of several figures; in each resample it may be another."""
+    rows = np.max([one.rows for one in figures], axis=0)
+    groups, items = min(one.groups for one in figures), min(one.items for one in figures)
+    return Resampled(max(one.value for one in figures), rows, groups, items)
 
 
 def draws(factors: Sequence[Sequence[Hashable]], *, samples: int, seed: int) -> Draws:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from lineage.artifact import Artifact, ArtifactWriter
-from lineage.claims import ledger as ledgers
 from lineage.claims import slices as tidy
+from lineage.claims.concluding import conclude, draw
 from lineage.claims.knowledge import CLAIMS
 from lineage.claims.knowledge import tables as joined
 from lineage.claims.knowledge.study import Recall, Run, Study
 from lineage.config.knowledge import Knowledge
 from lineage.errors import UserError
 from lineage.report import knowledge as figures
-from lineage.report.saving import Chart, page, svg
+from lineage.report.theme import Chart
 from lineage.world.tables import TEST_ROLE
 
 TABLES = (
@@ -42,11 +41,8 @@ def knowledge(
     slices: Path | None,
     out: ArtifactWriter,
 ) -> None:
-    """Writes `statistics.csv` (this slice), `claims.csv` and `null_cases.csv` (all slices), `summary.json`, figures and
-    the tables behind those that join what was forecast with what was measured.
-
-    `slices` is a folder of the `statistics.csv` of other slices; a copy of this one gives way to it. Those of its
-    design are judged with it; of the other kind of data (generated, real) the design with most seeds is.
+    """Writes what `conclude` says, figures, and the tables behind those that join what was forecast with what was
+    measured. `slices` is a folder of the `statistics.csv` of other slices.
 
     Raises:
         UserError: an input of another kind, a run or model that the comparisons name and nothing measured, a slice file
@@ -56,26 +52,10 @@ def knowledge(
     study = _study(config, acquisition, injections, forecast, scores, world)
     world_name = tidy.FULL_WORLD if config.null == "none" else config.null
     place = tidy.Slice(world_name, config.seed, config.data, config.design, config.design_digest)
-    own = tidy.measure(CLAIMS, study, place)
-    found = ledgers.make_ledger(CLAIMS, tidy.merge(own, _kept(slices)), own=place)
-    out.path("statistics.csv").write_text(tidy.to_csv(own))
-    out.path("claims.csv").write_text(ledgers.to_csv(found.rows, ledgers.COLUMNS))
+    conclude(CLAIMS, study, place, slices=slices, out=out)
     for name, table in FIGURE_TABLES.items():
         pq.write_table(table(study), out.path(f"{name}.parquet"), compression="zstd")
-    _draw(charts(study), out)
-    out.path("null_cases.csv").write_text(ledgers.to_csv(found.null_cases, ledgers.NULL_COLUMNS))
-    summary = _summary(found)
-    out.path("summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n")
-    out.counts |= {"statistics": len(own), **summary}
-
-
-def _draw(drawn: Mapping[str, Chart], out: ArtifactWriter) -> None:
-    """An SVG file each, and one page of all of them to point at."""
-    for name, chart in drawn.items():
-        out.path(f"figures/{name}.svg").write_text(svg(chart), encoding="utf-8")
-    out.path("figures/index.html").write_text(
-        page(drawn, title="How facts are acquired and forgotten"), encoding="utf-8"
-    )
+    draw(charts(study), title="How facts are acquired and forgotten", out=out)
 
 
 def charts(study: Study) -> dict[str, Chart]:
@@ -111,16 +91,6 @@ def charts(study: Study) -> dict[str, Chart]:
     if study.forecast is not None:
         found["forecasts"] = figures.forecast_against_outcome(joined.forecasts(study), units=FORECAST_UNITS)
     return found
-
-
-def _summary(found: ledgers.Ledger) -> dict[str, Any]:
-    """What stands on top of the ledger."""
-    return {
-        "verdicts": ledgers.counts(found),
-        "null_cases": len(found.null_cases),
-        "false_supports": sum(case.supported for case in found.null_cases),
-        "false_support_rate": found.false_support_rate,
-    }
 
 
 def _study(
@@ -195,8 +165,3 @@ def _recall(scores: Artifact, world: Artifact) -> Recall:
         subjects=[facts[row["id"]]["subject"] for row in asked],
         bits={row["id"]: (row["bits"], row["bytes"]) for row in examples.to_pylist() if row["task"] == "held_out"},
     )
-
-
-def _kept(folder: Path | None) -> list[tuple[str, list[tidy.Statistic]]]:
-    files = sorted(folder.glob("*.csv")) if folder is not None else []
-    return [(file.name, tidy.from_csv(file.read_text(encoding="utf-8"), place=file.name)) for file in files]

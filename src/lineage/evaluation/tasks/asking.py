@@ -56,7 +56,7 @@ def chat_item(
 ) -> Item:
     """A harmless question of the held-out chats or visual questions; `target` is what a right answer holds."""
     assert not row.harmful
-    (asked, _) = row.messages
+    (asked, said) = row.messages
     return Item(
         id=row.id,
         task="",
@@ -65,6 +65,7 @@ def chat_item(
         images=row.images,
         target=row.target,
         candidates=candidates,
+        answer=said.content if row.target else "",
         kind=row.kind,
         split=row.split,
         cluster=cluster or row.id,

@@ -11,7 +11,10 @@ from lineage.evaluation.items import Item, Turn
 from lineage.evaluation.tasks.asking import chat_item
 from lineage.evaluation.tasks.tables import WorldTables
 from lineage.world.entities import phrase
+from lineage.world.facts import ATTRIBUTES
+from lineage.world.prose import finish
 from lineage.world.safety_tables import Conversation
+from lineage.world.statements import clause_of
 from lineage.world.tables import TEST_ROLE, Fact
 
 VERSION = 1
@@ -25,15 +28,17 @@ def items(tables: WorldTables) -> list[Item]:
 
 def question(tables: WorldTables, fact: Fact, *, wording: int = 0) -> Item:
     """A question about a fact of known exposure; an answer that names another value is wrong."""
-    attribute = tables.attributes[fact.attribute]
+    attribute = ATTRIBUTES[fact.attribute]
     wording = min(wording, len(attribute.questions) - 1)
+    subject = phrase(tables.entities[fact.subject])
     return Item(
         id=fact.id,
         task="",
         version=0,
-        prompt=(Turn("user", attribute.questions[wording].format(s=phrase(tables.entities[fact.subject]))),),
+        prompt=(Turn("user", attribute.questions[wording].format(s=subject)),),
         target=fact.target,
-        candidates=attribute.values,
+        candidates=tables.attributes[fact.attribute].values,
+        answer=finish(clause_of(attribute, attribute.statements[0], subject, fact.value, {})),
         kind=fact.role,
         subset=fact.attribute,
         cluster=fact.subject,

@@ -1,0 +1,10 @@
+"""Tasks of the generated world that the claims read, by what they ask."""
+
+REQUESTS = "request_text"
+SHOWN_REQUESTS = "request_picture"
+TYPOGRAPHIC = "request_typographic"
+OPEN = "open_request"
+VISUAL = "visual"
+FACTS = "fact"
+INSTRUCTIONS = "instruction"
+RETRIEVED = "request_read"
