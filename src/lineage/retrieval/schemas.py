@@ -50,9 +50,9 @@ QUERY_SCHEMA = pa.schema(
 title of its subject); `synthetic/...`, made from the text of an unlabelled document. `seen`: a relevant document is
 relevant to a training query of the source too (true of those themselves, false of synthetic ones). `cluster`: queries
 of one cluster are resampled together (null: each by itself). `fact`: id of the world's fact that is asked for;
-`clues`: ids of the facts that describe its subject; `level`, `exposures`: exposure level (a label) and designed
-exposures of `fact`; null or empty elsewhere. `weight`: how often it is asked beside other queries (popularity); 1 where
-nobody knows."""
+`clues`: ids of the facts that describe its subject; `level`, `exposures`: exposure level (a label; null outside that
+design) and designed exposures of `fact`; null or empty elsewhere. `weight`: how often it is asked beside other queries
+(popularity); 1 where nobody knows."""
 
 QRELS_SCHEMA = pa.schema([_required("query"), _required("document"), _required("grade", pa.int32())])
 """Judgements; a grade above 0 is relevant. Every query and document of it is in the set."""

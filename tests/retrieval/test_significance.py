@@ -1,0 +1,69 @@
+"""The paired test and its interval: exact cases, false alarms, clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lineage.retrieval.significance import compare, sign_flip
+
+
+def test_equal_retrievers_do_not_differ() -> None:
+    found = compare([1, 0, 1], [1, 0, 1], "abc", samples=200)
+    assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_the_sign_flip_test_is_exact_in_the_limit() -> None:
+    """Six queries, all better: 2 of the 64 signs are as extreme."""
+    p = sign_flip(np.ones(6), "abcdef", samples=40_000, seed=0)
+    assert p == pytest.approx(2 / 64, abs=0.004)
+    assert sign_flip(np.ones(20), range(20), samples=999, seed=0) == 1 / 1000, "never 0"
+
+
+def test_the_test_is_two_sided_and_symmetric() -> None:
+    first, second = np.random.default_rng(0).random((2, 30))
+    one, other = (compare(a, b, range(30), samples=2000) for a, b in ((first, second), (second, first)))
+    assert one.p == other.p
+    assert one.difference == -other.difference
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=0.01)
+
+
+def test_false_alarms_are_as_frequent_as_promised() -> None:
+    """Two retrievers of equal strength; 0.05 of the tests may find a difference, give or take three standard errors."""
+    random = np.random.default_rng(1)
+    trials, items = 400, 60
+    pairs = random.random((trials, 2, items)) < 0.6
+    alarms = sum(sign_flip(a.astype(float) - b, range(items), samples=400, seed=0) <= 0.05 for a, b in pairs)
+    assert alarms / trials <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)
+    assert alarms > 0
+
+
+def test_the_interval_covers_the_true_difference() -> None:
+    random = np.random.default_rng(2)
+    trials, covered = 200, 0
+    for trial in range(trials):
+        first, second = random.random(100) < 0.7, random.random(100) < 0.5
+        found = compare(first, second, range(100), samples=400, seed=trial)
+        assert found.low is not None and found.high is not None
+        covered += found.low <= 0.2 <= found.high
+    assert covered / trials >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / trials)
+
+
+def test_questions_of_one_title_are_one_piece_of_evidence() -> None:
+    """25 equal questions on each of 6 titles prove no more than 6 do, and a lot less than 150 independent ones."""
+    differences = np.repeat([1.0, 1.0, 1.0, 1.0, 1.0, -1.0], 25)
+    titles = np.repeat(np.arange(6), 25).tolist()
+    by_title = compare(differences, np.zeros(150), titles)
+    alone = compare(differences, np.zeros(150), range(150))
+    assert by_title.difference == alone.difference
+    assert (by_title.num_queries, by_title.num_clusters) == (150, 6)
+    assert by_title.p == pytest.approx(14 / 64, abs=0.02)
+    assert alone.p < 0.001
+    assert by_title.high - by_title.low > 3 * (alone.high - alone.low)
+
+
+def test_one_cluster_has_no_interval() -> None:
+    found = compare([1.0, 1.0], [0.0, 0.0], "aa", samples=100)
+    assert (found.low, found.high, found.num_clusters) == (None, None, 1)
+    with pytest.raises(ValueError, match="one query or more"):
+        compare([], [], [])
