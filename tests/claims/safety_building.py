@@ -255,7 +255,7 @@ def falling(study: Study, *, refusal: float, fact: float, steps: Sequence[int] =
         for (text, rate), stratum in kinds.items():
             wanted = one.task == FACTS if stratum is None else (one.task, one.stratum) == (REQUESTS, stratum)
             if wanted and one.split == "test":
-                own = rate * (0.5 + zlib.crc32(f"{one.object}{one.cluster}".encode()) % 100 / 100)
+                own = rate * (0.9 + zlib.crc32(f"{one.object}{one.cluster}".encode()) % 100 / 500)
                 key = {"item": one.id, "text": text}
                 rows += [
                     key | {"step": step, "log_probability": -0.1 - own * (0.0 if step == 0 else 1 + np.log10(step))}
