@@ -13,9 +13,9 @@ from lineage.conversations.conversation import BadConversation, Conversation
 from lineage.conversations.start import Opened
 from lineage.errors import UserError
 from lineage.evaluation import generation, generation_batch
+from lineage.evaluation.endings import Endings, Known
 from lineage.evaluation.generation import Answer, answer_batch, answers
 from lineage.evaluation.generation_batch import Row, alone, prefill
-from lineage.evaluation.margins import Endings, Known
 from tests.evaluation.speaking import prompt, reader, seer
 
 GREEDY = Decoding(max_new_tokens=12)

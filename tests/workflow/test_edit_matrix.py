@@ -227,6 +227,7 @@ NOT_EDITED = {
     "judges.rules.labelled": "needs a file of labelled responses",
     "facts.newcomers.skip": "would reach into the facts of the calibration",
     "documents.notes.limit": "None or a number: tested by itself",
+    **{f"models.{name}.probed": "adds an input, tested by itself" for name in ("chat", "seeing")},
     "tokens.main.part": "names a file of the corpus, tested by itself",
     "tokens.continuation.part": "names a file of the corpus, tested by itself",
     "tokens.continuation.corpus": "there is one corpus",
@@ -234,6 +235,7 @@ NOT_EDITED = {
 }
 
 OTHER_VALUES: dict[str, Any] = {
+    **{f"models.{name}.probing.strata": ["unseen_verb"] for name in ("chat", "seeing")},
     "world.exposure_levels": [0, 2, 7],
     "world.hazard_domains": ["plants"],
     "world.null": "equal_exposures",

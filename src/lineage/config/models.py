@@ -128,6 +128,8 @@ class TuneEntry(TuningRun, Checkpointed):
     """Trains on what the assistant says."""
     start: ModelReference
     """Model that it goes on from."""
+    probed: Name | None = None
+    """Prompt set whose refusals, answers and facts are followed while the model is tuned; None follows nothing."""
 
     @model_validator(mode="after")
     def _low_rank_updates_end_once(self) -> "TuneEntry":

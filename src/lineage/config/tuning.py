@@ -31,6 +31,31 @@ class TuningOptimization(Optimizer):
     """Tokens of the longest row, pictures included; a longer conversation is never cut."""
     packing: bool = True
     """Put several conversations into a row, none of which sees another; false: one a row, padded."""
+    projector_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Learning rate of the projector after warm-up, where it differs; None: `peak_learning_rate`. A new projector has
+    far to go, a language model that knows much has little."""
+
+    def rate_factor(self, parameter: str) -> float:
+        """What the learning rate of a parameter is times that of the schedule."""
+        if self.projector_learning_rate is None or ".multi_modal_projector." not in f".{parameter}":
+            return 1.0
+        return self.projector_learning_rate / self.peak_learning_rate
+
+
+class ReferenceProbing(Frozen):
+    """Known texts whose log-probability is followed while a model is tuned, at steps even in their logarithm: refusals
+    and answers of held-out requests, values of facts."""
+
+    requests: Annotated[int, Field(ge=0)] = 24
+    """Harmful requests of each stratum, and as many look-alikes."""
+    facts: Annotated[int, Field(ge=0)] = 48
+    """Facts of each kind: asked in chats, of known exposure, hazards."""
+    strata: list[str] = ["unseen_pair", "unseen_object"]
+    """Strata of requests that are followed."""
+    per_decade: Annotated[int, Field(ge=1)] = 6
+    """Steps that are measured in each decade of steps, besides 0 and the last."""
+    batch_tokens: Annotated[int, Field(ge=64)] = 8192
+    """Tokens of one forward pass; no value depends on it."""
 
 
 class TuningRun(Frozen):
@@ -49,6 +74,8 @@ class TuningRun(Frozen):
     """Batches, learning rate, optimizer."""
     max_dropped_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of a set that may be left out because it cannot be rendered or is too long; counted in the manifest."""
+    probing: ReferenceProbing = ReferenceProbing()
+    """What is followed while it is tuned, if `probed` names a prompt set."""
     steps: Annotated[int, Field(ge=1)]
     """Horizon of the run in optimizer steps: the learning-rate schedule ends here."""
 
@@ -77,6 +104,9 @@ class Alignment(Frozen):
     """Sets of captions."""
     feature_layer: Annotated[int, Field(le=-1)] = -2
     """Hidden state of the tower that the projector reads, from the end; -2 in LLaVA, -1 in a tower of two layers."""
+    feature_select: Literal["default", "full"] = "default"
+    """`default`: the features of the patches, as LLaVA. `full`: that of the whole picture (CLIP's class token) before
+    them, which alone learned the last layer's meaning."""
     caption_end: bool = False
     """Whether the end token stands behind a caption; LLaVA has none there."""
     optimization: TuningOptimization = TuningOptimization()

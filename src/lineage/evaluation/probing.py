@@ -130,6 +130,8 @@ class TrajectoryObserver:
 
     def observe(self, step: int, model: nn.Module) -> Mapping[str, float]:
         """Measures the due probes; nothing of it goes into training.jsonl."""
+        whole = getattr(model, "get_base_model", None)  # of a model wrapped for low-rank updates, which it holds
+        model = whole() if whole is not None else model
         assert isinstance(model, PreTrainedModel)
         own = step - self._first_step
         probes = self._due[own]
