@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 from lineage.config.retrieval_models import Clustering
-from lineage.retrieval.clustering import groups
+from lineage.retrieval.clustering import gram, groups
 from lineage.retrieval.clustering.distinct import distinct_vectors
+from lineage.retrieval.clustering.gram import Inner, cluster_small
 from lineage.retrieval.clustering.groups import Grouped, States
 from lineage.retrieval.clustering.lloyd import assign, best_restart, lloyd
 from lineage.retrieval.clustering.points import Points
@@ -66,6 +67,32 @@ def test_lloyd_from_the_same_centers_is_scikit_learns(block: int) -> None:
             labels, sums = assign(ours, moved[:, restart])
             np.testing.assert_array_equal(labels[number, : len(one)], theirs.labels_)
             assert float(sums[number]) == pytest.approx(theirs.inertia_)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 7])
+def test_inner_products_give_the_same_clusters(k: int) -> None:
+    drawn = np.random.default_rng(k)
+    values = torch.from_numpy(drawn.standard_normal((6, 30, WIDTH)))
+    weights = torch.from_numpy(drawn.integers(1, 4, (6, 30)).astype(float))
+    weights[1, 17:], weights[4, 9:] = 0, 0
+    points = Points.of(values, weights, block=100)
+    draws = torch.from_numpy(uniform(1, np.arange(6), restarts=8, draws=num_draws(k)))
+    centers, labels = cluster_small(points, k, draws, max_iter=300)
+    plain = best_restart(points, lloyd(points, plus_plus(points, k, draws), max_iter=300, tol=0.0))
+    torch.testing.assert_close(centers, plain)
+    present = weights > 0
+    torch.testing.assert_close(labels[present], assign(points, plain)[0][present])
+
+
+def test_inner_products_fill_empty_centers_alike() -> None:
+    values = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 20, WIDTH)))
+    points = Points.of(values, torch.ones(1, 20, dtype=torch.float64), block=100)
+    shares = torch.zeros(1, 1, 4, 20, dtype=torch.float64)
+    shares[0, 0, 0, :10], shares[0, 0, 1, 10:] = 0.1, 0.1
+    shares[0, 0, 2, 3], shares[0, 0, 3, 3] = 50, -50  # two centers that are far from every point
+    centers = shares @ points.only.values[:, None]
+    after = gram._iteration(Inner.of(points), shares)
+    torch.testing.assert_close(after @ points.only.values[:, None], lloyd(points, centers, max_iter=1, tol=0.0))
 
 
 def test_the_best_restart_has_the_least_inertia() -> None:

@@ -41,3 +41,23 @@ class T5Architecture(Frozen):
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         return self
+
+
+Assignment = Literal["kmeans", "shuffled", "random_rows"]
+"""How occurrences get their rows, and two controls; see `ContextualVocabulary.assignment`."""
+
+
+class ContextualVocabulary(Frozen):
+    """Rows of a decoder vocabulary: encoder states of the tokens of identifiers, clustered token by token."""
+
+    paragraphs: Annotated[int, Field(ge=0)] = 5
+    """Paragraphs of a document that its identifier is read with; 0 reads it alone."""
+    max_tokens: Annotated[int, Field(ge=1)] = 2000
+    """Tokens of identifier and paragraphs together; the rest is cut."""
+    clusters: Annotated[int, Field(ge=1)] | Literal["all"] = 5
+    """Rows of one token at most; `all` keeps every distinct state."""
+    clustering: Clustering = Clustering()
+    """How they are found."""
+    assignment: Assignment = "kmeans"
+    """`kmeans`: the row of the own state. Controls: `shuffled` deals the rows of a token to its occurrences at random;
+    `random_rows` keeps which occurrences share a row, and gives rows random directions."""

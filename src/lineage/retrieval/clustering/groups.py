@@ -12,6 +12,7 @@ from lineage.config.retrieval_models import Clustering
 from lineage.progress import Progress
 from lineage.retrieval.clustering.backends import BACKENDS
 from lineage.retrieval.clustering.distinct import Distinct, Floats, Ints, distinct_vectors
+from lineage.retrieval.clustering.gram import cluster_small
 from lineage.retrieval.clustering.lloyd import assign, best_restart, lloyd
 from lineage.retrieval.clustering.points import Points
 from lineage.retrieval.clustering.seeding import num_draws, plus_plus, uniform
@@ -19,6 +20,8 @@ from lineage.retrieval.clustering.seeding import num_draws, plus_plus, uniform
 _TILE_DISTANCES = {"cpu": 1 << 18}
 """Distances that are held at once: on a CPU as many as stay in its cache; elsewhere `_TILE_DISTANCES_DEVICE`."""
 _TILE_DISTANCES_DEVICE = 1 << 27
+_GRAM_POINTS = 2
+"""Groups of up to so many points a coordinate are clustered by inner products."""
 _FILL = 0.8
 """Groups are padded to one length only where the shortest has at least this share of it."""
 
@@ -104,9 +107,13 @@ class Grouped:
         points = self._points(groups, self._tile_points(settings, device), device)
         numbers = groups + self._first_group
         draws = uniform(settings.seed, numbers, restarts=settings.n_init, draws=num_draws(self._k))
-        centers = plus_plus(points, self._k, torch.from_numpy(draws).to(device))
-        centers = best_restart(points, lloyd(points, centers, max_iter=settings.max_iter, tol=settings.tol))
-        labels, _ = assign(points, centers)
+        draw = torch.from_numpy(draws).to(device)
+        if points.values.shape[1] <= _GRAM_POINTS * points.width and points.only is not None:
+            centers, labels = cluster_small(points, self._k, draw, max_iter=settings.max_iter)
+        else:
+            centers = lloyd(points, plus_plus(points, self._k, draw), max_iter=settings.max_iter, tol=settings.tol)
+            centers = best_restart(points, centers)
+            labels, _ = assign(points, centers)
         centers = (centers + points.mean).cpu().numpy()
         for group, own_centers, own_labels in zip(groups, centers, labels.cpu().numpy(), strict=True):
             self._write(int(group), own_centers, own_labels, table, rows)

@@ -26,7 +26,7 @@ def lloyd(points: Points, centers: Tensor, *, max_iter: int, tol: float) -> Tens
             break
         if int(live.sum()) <= len(held) // 2:
             held, present = held[live], present.of_groups(live.nonzero()[:, 0])
-        restarts = _running_first(running[held])
+        restarts = running_first(running[held])
         rows = held[:, None]
         before = centers[rows, restarts]
         after = _iteration(present, before)
@@ -62,7 +62,7 @@ def best_restart(points: Points, centers: Tensor) -> Tensor:
     return centers.gather(1, best[:, None, None, None].expand(-1, 1, k, width)).squeeze(1)
 
 
-def _running_first(running: Tensor) -> Tensor:
+def running_first(running: Tensor) -> Tensor:
     """[group, most that run in any group] numbers of restarts, those that run before those that have stopped."""
     most = int(running.sum(dim=1).max())
     return running.int().argsort(dim=1, descending=True, stable=True)[:, :most]
@@ -74,7 +74,7 @@ def _iteration(points: Points, centers: Tensor) -> Tensor:
     flat = centers.flatten(1, 2)
     totals = torch.zeros(*flat.shape[:2], width + 1, dtype=points.dtype, device=points.device)
     for block in points.blocks():
-        nearest = _nearest(center_distances(block.values, flat).unflatten(1, (restarts, k)))
+        nearest = first_nearest(center_distances(block.values, flat).unflatten(1, (restarts, k)))
         totals.baddbmm_(nearest.flatten(1, 2).to(totals), block.weighted)
     sums, masses = totals.unflatten(1, (restarts, k)).split([width, 1], dim=3)
     masses = masses.squeeze(3)
@@ -83,7 +83,7 @@ def _iteration(points: Points, centers: Tensor) -> Tensor:
     return sums / masses[..., None].clamp(min=torch.finfo(sums.dtype).tiny)
 
 
-def _nearest(distances: Tensor) -> Tensor:
+def first_nearest(distances: Tensor) -> Tensor:
     """[group, restart, k, point] whether a center is the nearest of its point, and the first among equally near ones.
 
     `argmin` alone would do; on a CPU it is an order of magnitude slower than finding the least value.

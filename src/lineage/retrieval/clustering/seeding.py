@@ -24,15 +24,15 @@ def plus_plus(points: Points, k: int, uniforms: Tensor) -> Tensor:
     [group, restart, draw] lie in [0, 1); see `num_draws`. Every group has more than k distinct points.
     """
     groups, restarts, _ = uniforms.shape
-    trials = _num_trials(k)
+    trials = num_trials(k)
     chosen = torch.empty(groups, restarts, k, points.width, dtype=points.dtype, device=points.device)
     mass = points.weights[:, None].expand(-1, restarts, -1)
-    chosen[:, :, 0] = points.take(_drawn(mass, uniforms[:, :, :1])).squeeze(2)
+    chosen[:, :, 0] = points.take(drawn(mass, uniforms[:, :, :1])).squeeze(2)
     closest = torch.full_like(mass, math.inf)
     for number in range(1, k):
         _lower(points, chosen[:, :, number - 1], closest)
         draws = uniforms[:, :, 1 + (number - 1) * trials : 1 + number * trials]
-        candidates = points.take(_drawn(closest * points.weights[:, None], draws))
+        candidates = points.take(drawn(closest * points.weights[:, None], draws))
         best = _potentials(points, candidates, closest).argmin(dim=2)
         index = best[:, :, None, None].expand(-1, -1, 1, points.width)
         chosen[:, :, number] = candidates.gather(2, index).squeeze(2)
@@ -41,7 +41,7 @@ def plus_plus(points: Points, k: int, uniforms: Tensor) -> Tensor:
 
 def num_draws(k: int) -> int:
     """Random numbers that one restart needs."""
-    return 1 + (k - 1) * _num_trials(k)
+    return 1 + (k - 1) * num_trials(k)
 
 
 def uniform(seed: int, groups: NDArray[np.integer[Any]], *, restarts: int, draws: int) -> NDArray[np.float64]:
@@ -62,12 +62,12 @@ def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return words ^ (words >> np.uint64(31))
 
 
-def _num_trials(k: int) -> int:
+def num_trials(k: int) -> int:
     """Candidates for each next point, as in scikit-learn."""
     return 2 + int(math.log(k))
 
 
-def _drawn(mass: Tensor, uniforms: Tensor) -> Tensor:
+def drawn(mass: Tensor, uniforms: Tensor) -> Tensor:
     """[group, restart, draw] indices of points, drawn in proportion to mass [group, restart, point]."""
     sums = mass.cumsum(dim=2)
     wanted = uniforms.to(sums) * sums[:, :, -1:]
