@@ -19,8 +19,8 @@ from lineage.retrieval.measures import per_query
 from lineage.retrieval.runs import Run, read_trec, strictly_falling
 from lineage.retrieval.sets.cacm import read_cacm
 from lineage.retrieval.sets.raw import Inputs, SourceQuery
-from tests.retrieval.building import data
 from tests.retrieval.lucene_bm25 import LuceneBm25
+from tests.retrieval.set_building import data
 from tests.retrieval.test_measures import cacm_qrels
 
 TEXTS = ["the red boat sails", "a boat, a boat!", "", "lamps and boats of the lake", "green lamps"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lineage.config.retrieval_sets import BeirSet
 from lineage.errors import UserError
 from lineage.retrieval.sets.identifiers import Identifiers
-from tests.retrieval.building import CORPUS, beir, documents, taken
+from tests.retrieval.set_building import CORPUS, beir, documents, taken
 
 LONG = " ".join(f"w{number}" for number in range(70))
 

@@ -11,7 +11,19 @@ import pytest
 
 from lineage.errors import UserError
 from lineage.retrieval import schemas
-from tests.retrieval.building import CORPUS, QRELS, QUERIES, beir, data, documents, judged, lines, queries, table, taken
+from tests.retrieval.set_building import (
+    CORPUS,
+    QRELS,
+    QUERIES,
+    beir,
+    data,
+    documents,
+    judged,
+    lines,
+    queries,
+    table,
+    taken,
+)
 
 TRAIN_AND_TEST = {"source": "beir", "qrels": {"train": "train", "test": "test"}}
 

@@ -11,7 +11,7 @@ from lineage.config.retrieval_sets import Synthetic
 from lineage.retrieval.queries import synthetic_queries
 from lineage.retrieval.sets.raw import Judgement, SourceDocument, SourceQuery
 from lineage.retrieval.splits import relevant, seen_documents, share_of, with_validation, without_unseen
-from tests.retrieval.building import CORPUS, beir, judged, queries, taken
+from tests.retrieval.set_building import CORPUS, beir, judged, queries, taken
 
 DOCUMENT = SourceDocument(
     "d", "Amber Lake", "Amber Lake lies in the north of it. Boats sail there on a windy day.\nShort one."

@@ -15,7 +15,7 @@ from lineage.world.descriptions import CLAUSES
 from lineage.world.facts import ATTRIBUTES, has_article
 from lineage.world.queries import Query, world_queries
 from lineage.world.tables import GeneratedWorld
-from tests.retrieval.building import documents, judged, queries, taken
+from tests.retrieval.set_building import documents, judged, queries, taken
 from tests.stages.building import run_stage
 from tests.world.worlds import SMALL, default_world, null_world
 
