@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lineage.evaluation.paired import Draws, Resampled, bounds, draws, largest, mcnemar, mean, wilson
+from lineage.evaluation.paired import Draws, Resampled, bounds, draws, largest, mcnemar, mean
+from lineage.evaluation.proportions import wilson
 
 
 @pytest.mark.parametrize(("numerator", "n"), [(0, 12), (3, 40), (50, 50), (224, 448)])

@@ -23,7 +23,7 @@ from lineage.evaluation.examples import (
     Example,
 )
 from lineage.evaluation.items import Item
-from lineage.evaluation.paired import Rate, wilson
+from lineage.evaluation.proportions import Rate, wilson
 
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lineage.evaluation.coherence import FLAGGED_SHARE, coherence
 from lineage.evaluation.examples import CORRECT, FULL_REFUSAL, INCOHERENT, NO_REFUSAL, REFUSED, WRONG, Example
-from lineage.evaluation.paired import wilson
+from lineage.evaluation.proportions import wilson
 
 Predicate = Callable[[Example], bool]
 
