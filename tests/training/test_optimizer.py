@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lineage.config.training import Optimizer
+from lineage.config.tuning import TuningOptimization
 from lineage.errors import UserError
 from lineage.training.optimizer import build
 from tests.training.tiny import gpt2, llama
@@ -28,3 +29,17 @@ def test_frozen_parameters_are_left_out():
         build(model, Optimizer())
     model.lm_head.weight.requires_grad_(True)
     assert [len(group["params"]) for group in build(model, Optimizer()).param_groups] == [1]
+
+
+def test_the_projector_has_a_rate_of_its_own():
+    body = torch.nn.ModuleDict(
+        {"multi_modal_projector": torch.nn.Linear(2, 2), "language_model": torch.nn.Linear(2, 2)}
+    )
+    model = torch.nn.ModuleDict({"model": body})
+    own = TuningOptimization(peak_learning_rate=1e-3, projector_learning_rate=5e-3)
+    groups = build(model, own).param_groups
+    factors = {p: group["rate_factor"] for group in groups for p in group["params"]}
+    assert {factors[p] for p in body["multi_modal_projector"].parameters()} == {5.0}
+    assert {factors[p] for p in body["language_model"].parameters()} == {1.0}
+    assert [(group["rate_factor"], group["weight_decay"]) for group in groups] == [(5, 0.1), (5, 0), (1, 0.1), (1, 0)]
+    assert {group["rate_factor"] for group in build(model, TuningOptimization()).param_groups} == {1.0}

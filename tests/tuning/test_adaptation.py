@@ -86,6 +86,33 @@ def test_a_tuned_model_sees_and_loads_with_plain_transformers(seeing: Artifact) 
     assert answers(seeing.folder, held_out, shuffled=True) == 0.0
 
 
+def test_the_class_token_is_one_more_feature_in_the_folder_too(family: Family, tmp_path: Path) -> None:
+    spec = {"shares": {"captions": 1}, "feature_layer": -1, "feature_select": "full", "steps": 20}
+    aligned = run_stage(
+        "align", tmp_path / "aligned", {**spec, "optimization": building.OPTIMIZATION},
+        inputs={"start": family.base, "tower": family.tower, "conversations": [family.captions]},
+    )  # fmt: skip
+    opened = open_conversational(aligned, "roles")
+    assert opened.reading is not None
+    assert opened.reading.num_tokens == 5, "4 patches and the class token"
+    assert opened.model.config.image_seq_length == 5
+    held_out = building.questions(12, first=900)
+    assert answers(tuned(family, tmp_path / "seeing", [family.questions], aligned).folder, held_out) == 1.0
+
+
+def test_a_rate_of_its_own_moves_the_projector_alone_further(family: Family, tmp_path: Path) -> None:
+    settings = {**building.OPTIMIZATION, "peak_learning_rate": 1e-4}
+    same = tuned(family, tmp_path / "same", [family.questions], steps=2, last_step=2, optimization=settings)
+    settings["projector_learning_rate"] = 1e-2
+    own = tuned(family, tmp_path / "own", [family.questions], steps=2, last_step=2, optimization=settings)
+    start, slow, fast = (open_vision_language(one.folder).state_dict() for one in (family.aligned, same, own))
+    for name, tensor in start.items():
+        if ".multi_modal_projector." in name:
+            assert (fast[name] - tensor).norm() > 10 * (slow[name] - tensor).norm(), name
+        elif ".vision_tower." not in name:
+            assert (fast[name] - tensor).norm() < 2 * (slow[name] - tensor).norm() + 1e-6, name
+
+
 def test_projector_training_leaves_text_logits_bit_identical(family: Family, tmp_path: Path) -> None:
     frozen = tuned(family, tmp_path / "frozen", [family.questions], trainable="projector", steps=5, last_step=5)
     before, after = open_vision_language(family.aligned.folder), open_vision_language(frozen.folder)

@@ -31,6 +31,10 @@ class Optimizer(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of data order, initial weights and dropout."""
 
+    def rate_factor(self, parameter: str) -> float:
+        """What the learning rate of a parameter is times that of the schedule."""
+        return 1.0
+
 
 class Optimization(Optimizer):
     """The optimizer, and the batches of a run on a stream of plain text."""

@@ -53,12 +53,14 @@ def assemble(
     tokenizer: PreTrainedTokenizerFast,
     *,
     feature_layer: int,
+    feature_select: str = "default",
     seed: int,
 ) -> LlavaForConditionalGeneration:
     """Decoder and tower as they are, and a projector with random weights drawn from `seed`.
 
     `feature_layer` counts the tower's hidden states from the end: LLaVA takes -2; -1 in towers of two layers, of which
-    -2 would leave half unused.
+    -2 would leave half unused. `feature_select` is transformers': `default` leaves out the class token, whose output
+    of the last layer is all that contrastive training asks for; `full` keeps it.
 
     Raises:
         UserError: a tokenizer without an image token, a feature layer that the tower lacks.
@@ -73,9 +75,9 @@ def assemble(
         text_config=decoder.config,
         image_token_index=token_id,
         projector_hidden_act="gelu",
-        vision_feature_select_strategy="default",
+        vision_feature_select_strategy=feature_select,
         vision_feature_layer=feature_layer,
-        image_seq_length=_num_patches(tower.config),
+        image_seq_length=_num_features(tower.config, feature_select),
         tie_word_embeddings=bool(decoder.config.tie_word_embeddings),
     )
     generator_state = torch.random.get_rng_state()
@@ -85,6 +87,7 @@ def assemble(
     finally:
         torch.random.set_rng_state(generator_state)
     body: Any = model.model
+    _draw_projector(body.multi_modal_projector, seed)
     body.language_model.load_state_dict(_backbone(decoder).state_dict())
     _load_tower(body.vision_tower, tower)
     if not config.tie_word_embeddings:
@@ -92,6 +95,15 @@ def assemble(
         head.load_state_dict(decoder.get_output_embeddings().state_dict())  # pyright: ignore[reportOptionalMemberAccess]
     model.tie_weights()
     return model
+
+
+def _draw_projector(projector: nn.Module, seed: int) -> None:
+    """Weights whose outputs are as large as their inputs; with transformers' .02 a picture starts as next to nothing,
+    and a narrow model hardly begins to look at it."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in projector.named_parameters():
+        if name.endswith("weight"):
+            nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5, generator=generator)
 
 
 def _backbone(decoder: PreTrainedModel) -> nn.Module:
@@ -205,7 +217,8 @@ def reading_of_tower(
     model: LlavaForConditionalGeneration, processor: CLIPImageProcessorPil, tokenizer: PreTrainedTokenizerFast
 ) -> ImageReading:
     """How a model reads pictures that its tower's own processor prepares."""
-    return ImageReading(processor, image_token(tokenizer), _num_patches(model.config.vision_config))
+    num_features = _num_features(model.config.vision_config, model.config.vision_feature_select_strategy)
+    return ImageReading(processor, image_token(tokenizer), num_features)
 
 
 def save_model(
@@ -223,7 +236,7 @@ def save_model(
         image_processor=images.processor,
         tokenizer=tokenizer,
         patch_size=vision.patch_size,
-        vision_feature_select_strategy="default",
+        vision_feature_select_strategy=model.config.vision_feature_select_strategy,
         chat_template=template,
         image_token=images.token,
         num_additional_image_tokens=1,
@@ -233,5 +246,6 @@ def save_model(
             (folder / name).write_bytes((tokenizer_folder / name).read_bytes())
 
 
-def _num_patches(vision: Any) -> int:
-    return (vision.image_size // vision.patch_size) ** 2
+def _num_features(vision: Any, select: str) -> int:
+    """Features of one picture: one a patch, and that of the class token where it is kept."""
+    return (vision.image_size // vision.patch_size) ** 2 + (select == "full")

@@ -35,7 +35,12 @@ def align(
     decoder, tokenizer = open_decoder(start.folder), open_tokenizer(start.folder)
     check_vocabulary(decoder, tokenizer, place=str(start.folder))
     seeing = assemble(
-        decoder, open_tower(tower.folder), tokenizer, feature_layer=config.feature_layer, seed=settings.seed
+        decoder,
+        open_tower(tower.folder),
+        tokenizer,
+        feature_layer=config.feature_layer,
+        feature_select=config.feature_select,
+        seed=settings.seed,
     )
     reading = reading_of_tower(seeing, open_image_processor(tower.folder), tokenizer)
     ready = opened(seeing, tokenizer, reading, "plain", str(start.folder), config.caption_end)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import torch
 from torch import nn
 
@@ -10,7 +12,8 @@ from lineage.errors import UserError
 
 
 def build(model: nn.Module, config: Optimizer) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; the learning rate is set by the loop before each update.
+    """AdamW over the trainable parameters; the loop sets each group's rate before an update: the schedule's times the
+    group's `rate_factor`.
 
     Matrices and larger tensors decay; vectors (norms, biases, scales) do not: a decayed norm shrinks every activation.
     A parameter that several modules share (tied embeddings) is in one group once.
@@ -18,16 +21,19 @@ def build(model: nn.Module, config: Optimizer) -> torch.optim.AdamW:
     Raises:
         UserError: nothing is trainable.
     """
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     if not trainable:
         raise UserError("no parameter of the model is trainable: name the parts to train")
-    groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in trainable)
+    members: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    for name, parameter in trainable.items():
+        decay = config.weight_decay if parameter.ndim >= 2 else 0.0
+        members[config.rate_factor(name), decay].append(parameter)
+    fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in trainable.values())
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
+        [
+            {"params": params, "weight_decay": decay, "rate_factor": factor}
+            for (factor, decay), params in sorted(members.items(), key=lambda group: group[0], reverse=True)
+        ],
         lr=config.peak_learning_rate,
         betas=config.betas,
         eps=config.epsilon,

@@ -55,6 +55,6 @@ def apply(engine: Engine, timer: PhaseTimer, *, rate: float, norm: float, clip_n
         if clip_norm is not None and norm > clip_norm:
             torch.nn.utils.clip_grads_with_norm_(engine.parameters, clip_norm, torch.tensor(norm))
         for group in engine.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         engine.optimizer.step()
         engine.optimizer.zero_grad(set_to_none=True)
