@@ -14,6 +14,7 @@ from lineage.cli.clean import clean
 from lineage.cli.diff import diff
 from lineage.cli.merge import merge
 from lineage.cli.runs import runs
+from lineage.cli.search import search
 from lineage.cli.show_batch import show_batch
 from lineage.cli.verify import verify
 from lineage.cli.why import why
@@ -45,6 +46,7 @@ app.command()(runs)
 app.command()(diff)
 app.command()(why)
 app.command()(chat)
+app.command()(search)
 app.command()(merge)
 app.command()(verify)
 app.command()(clean)
