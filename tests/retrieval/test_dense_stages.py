@@ -1,0 +1,148 @@
+"""A bi-encoder learns which document answers which query; its index and run follow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lineage.artifact import Artifact
+from lineage.config.dense import BiEncoder, DenseReading
+from lineage.errors import StoppedEarly, UserError
+from lineage.retrieval.bi_encoder import PairBatches
+from lineage.retrieval.dense import document_text, encode_texts, open_encoder
+from lineage.retrieval.nearest import NearestIndex
+from lineage.retrieval.runs import read_run
+from lineage.retrieval.schemas import RUN
+from tests.retrieval.building import TEXTS, TITLES, retrieval_set, t5
+from tests.stages.building import names_in, rows_of, run_stage
+
+SPEC: dict[str, Any] = {
+    "steps": 60,
+    "batch_queries": 8,
+    "optimization": {"peak_learning_rate": 5e-3, "warmup_steps": 2, "weight_decay": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return t5(tmp_path_factory.mktemp("t5") / "t5")
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return retrieval_set(tmp_path_factory.mktemp("set") / "set")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, start: Artifact, documents: Artifact) -> Artifact:
+    return train(tmp_path_factory.mktemp("dense") / "bi", start, documents)
+
+
+def train(folder: Path, start: Artifact, documents: Artifact, **changes: Any) -> Artifact:
+    return run_stage("bi_encoder", folder, SPEC | changes, inputs={"start": start, "retrieval_set": documents})
+
+
+def index_of(
+    folder: Path, model: Artifact, documents: Artifact, vocabulary: Artifact | None = None, **spec: Any
+) -> Any:
+    inputs = {"model": model, "retrieval_set": documents, "vocabulary": vocabulary}
+    return run_stage("dense_index", folder, {"depth": 5} | spec, inputs=inputs)
+
+
+def hits_at_1(run: Artifact, documents: Artifact) -> float:
+    found = read_run(run.path(RUN))
+    relevant = {row["query"]: row["document"] for row in rows_of(documents, "qrels.parquet")}
+    return float(np.mean([next(iter(ranking)) == relevant[query] for query, ranking in found.items()]))
+
+
+def test_training_finds_more_than_the_start_does(
+    tmp_path: Path, start: Artifact, documents: Artifact, trained: Artifact
+) -> None:
+    before = index_of(tmp_path / "before", start, documents)
+    after = index_of(tmp_path / "after", trained, documents)
+    assert hits_at_1(after, documents) >= hits_at_1(before, documents) + 0.25
+    assert after.manifest.counts["recall of exact"] == 1
+    assert after.manifest.counts["queries"] == 16  # test and validation, not training queries
+    assert json.loads((after.folder / "run.json").read_text())["search"]["milliseconds a query"] > 0
+
+
+def test_the_folder_gives_the_vectors_of_the_training(trained: Artifact, tmp_path: Path, documents: Artifact) -> None:
+    assert {"modules.json", "1_Pooling", "model.safetensors", "tokenizer.json"} <= set(names_in(trained.folder))
+    encoder, tokenizer, reading = open_encoder(trained.folder, DenseReading())
+    made = index_of(tmp_path / "index", trained, documents, factory="Flat")
+    opened = NearestIndex.open(made.folder, model=trained.digest, documents=documents.digest, rows=len(TEXTS))
+    texts = [document_text(title, text) for title, text in zip(TITLES, TEXTS, strict=True)]
+    vectors = encode_texts(encoder, tokenizer, texts, max_tokens=reading.max_tokens)
+    scores, rows = opened.search(vectors, 1)
+    np.testing.assert_allclose(scores[:, 0], 1, atol=1e-5)
+    assert [texts[row] for row in rows[:, 0]] == texts
+
+
+def test_a_narrow_bi_encoder_has_narrow_vectors(tmp_path: Path, start: Artifact, documents: Artifact) -> None:
+    narrow = train(tmp_path / "narrow", start, documents, dimension=3, steps=2, similarity="dot", temperature=1.0)
+    assert "2_Dense" in names_in(narrow.folder)
+    made = index_of(tmp_path / "index", narrow, documents)
+    assert made.manifest.counts["dimension"] == 3
+    assert open_encoder(narrow.folder, DenseReading())[2].similarity == "dot"
+
+
+def test_a_run_that_was_interrupted_ends_with_the_same_bytes(
+    tmp_path: Path, start: Artifact, documents: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tmp_path / "whole", start, documents, steps=8)
+    inner = PairBatches.__call__
+
+    def stops(self: PairBatches, step: int) -> Any:
+        if step == 5:
+            raise StoppedEarly("as a wall limit would")
+        return inner(self, step)
+
+    inputs = {"start": start, "retrieval_set": documents}
+    with monkeypatch.context() as patched, pytest.raises(StoppedEarly):
+        patched.setattr(PairBatches, "__call__", stops)
+        run_stage("bi_encoder", tmp_path / "parts", SPEC | {"steps": 8}, inputs=inputs, save_minutes=1e-9)
+    parts = train(tmp_path / "parts", start, documents, steps=8)
+    assert json.loads((parts.folder / "run.json").read_text())["training"]["resumed_at"] > 0
+    assert parts.manifest.files["model.safetensors"] == whole.manifest.files["model.safetensors"]
+
+
+def test_documents_of_the_same_query_are_no_rivals(start: Artifact) -> None:
+    _, tokenizer, _ = open_encoder(start.folder, DenseReading())
+    config = BiEncoder(steps=1, batch_queries=3)
+    batch = PairBatches(["red lake", "old town"], TEXTS, {0: [0, 2], 1: [4]}, tokenizer, config)(0)
+    assert batch.targets["no_rival"].sum() == 2 * 2 + 1
+    assert batch.count == 3
+    assert batch.tokens == int(batch.inputs["query_mask"].sum() + batch.inputs["document_mask"].sum())
+
+
+def test_the_table_is_searched_by_a_frozen_body(tmp_path: Path, start: Artifact, documents: Artifact) -> None:
+    inputs = {"encoder": start, "documents": documents}
+    vocabulary = run_stage("contextual_vocabulary", tmp_path / "vocabulary", {"clusters": "all"}, inputs=inputs)
+    made = index_of(tmp_path / "table", start, documents, vocabulary)
+    assert made.manifest.counts["documents"] == len(TITLES)
+    assert len(read_run(made.path(RUN))) == 16
+
+
+def test_a_set_without_training_queries_is_refused(tmp_path: Path, start: Artifact) -> None:
+    bare = retrieval_set(tmp_path / "set", unseen=range(len(TITLES)))
+    with pytest.raises(UserError, match="no training query with a relevant document"):
+        train(tmp_path / "bi", start, bare)
+
+
+def test_a_step_must_not_be_parted(tmp_path: Path, start: Artifact, documents: Artifact) -> None:
+    inputs = {"start": start, "retrieval_set": documents}
+    with pytest.raises(UserError, match="must not be parted"):
+        run_stage("bi_encoder", tmp_path / "bi", SPEC, inputs=inputs, micro_batch_rows=4)
+
+
+@pytest.fixture(autouse=True)
+def threads_kept() -> Any:
+    """Stages set the thread count of the process."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
