@@ -70,7 +70,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 
 def tuned(family: Family, folder: Path, items: Artifact | None, start: Artifact | None = None, **spec: Any) -> Artifact:
-    inputs: dict[str, Any] = {"start": start or family.base, "conversations": [family.chats], "items": items}
+    inputs: dict[str, Any] = {"start": start or family.base, "conversations": [family.chats], "prompts": items}
     return run_stage("tune", folder, {**SPEC, "last_step": 6, **spec}, inputs=inputs)
 
 

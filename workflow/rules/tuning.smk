@@ -188,7 +188,7 @@ rule tune:
     input:
         start=parents("models/{model}", "start"),
         conversations=parents("models/{model}", "conversations"),
-        items=parents("models/{model}", "items"),
+        prompts=parents("models/{model}", "prompts"),
     output:
         "<results>/<experiment>/models/{model}/manifest.json",
     log:
@@ -211,7 +211,7 @@ rule tune:
     shell:
         "python -m lineage.stage tune --spec {params.spec:q} --code {params.code:q}"
         " --input start {input.start:q} --input conversations {input.conversations:q}"
-        " --input items {input.items:q}"
+        " --input prompts {input.prompts:q}"
         " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"
 
 

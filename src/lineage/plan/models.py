@@ -84,8 +84,8 @@ def _tuned(experiment: Experiment, name: str, entry: TuneEntry) -> Iterator[Job]
     for last in entry.kept_steps:
         spec = stage_spec(Tuning, entry, first_step=first, last_step=last)
         folder = f"models/{name}@{last}"
-        items = [f"data/prompts/{entry.probed}"] if entry.probed else []
-        yield Job("tune", folder, spec, {"start": start, "conversations": _sets(entry), "items": items})
+        prompts = [f"data/prompts/{entry.probed}"] if entry.probed else []
+        yield Job("tune", folder, spec, {"start": start, "conversations": _sets(entry), "prompts": prompts})
         first, start = last, [folder]
 
 

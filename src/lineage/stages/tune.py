@@ -34,14 +34,14 @@ def tune(
     *,
     start: Artifact,
     conversations: list[Artifact],
-    items: Artifact | None,
+    prompts: Artifact | None,
     execution: Execution,
     out: ArtifactWriter,
 ) -> None:
     """Makes steps [first_step, last_step) of a run and writes model, chat template, resume state and log.
 
     `start` is the segment before (weights, moments and step go on), or, at first_step 0, any model (weights only).
-    Inputs `conversations` are the sets that `shares` names, by the names of their folders. With a prompt set `items`
+    Inputs `conversations` are the sets that `shares` names, by the names of their folders. With a prompt set `prompts`
     the log-probabilities of its known texts are followed, into `probes.parquet`: behind steps (first_step, last_step],
     and at step 0 where the run starts.
 
@@ -74,7 +74,7 @@ def tune(
     segment = Segment(
         config.first_step, config.last_step, config.steps, start.path(STATE) if config.first_step > 0 else None
     )
-    probes = [] if items is None else _probes(opened, items, config)
+    probes = [] if prompts is None else _probes(opened, prompts, config)
     observers = [_observer(probes, config, out)] if probes else []
     trained = train_segment(
         model, batches, next_token, settings, segment, execution=execution, out=out, observers=observers
@@ -91,15 +91,15 @@ def tune(
     out.counts |= trained | keep_training(out, whole) | {"dropped": dropped}
 
 
-def _probes(opened: Opened, items: Artifact, config: Tuning) -> list[ReferenceProbe]:
+def _probes(opened: Opened, prompts: Artifact, config: Tuning) -> list[ReferenceProbe]:
     """
     Raises:
         UserError: no item of the prompt set can be followed.
     """
-    chosen = chosen_items(read_items(items.path(ITEMS)), config.probing)
+    chosen = chosen_items(read_items(prompts.path(ITEMS)), config.probing)
     if not chosen:
         raise UserError(
-            f"{items.folder}: holds nothing to follow: no held-out requests of the strata"
+            f"{prompts.folder}: holds nothing to follow: no held-out requests of the strata"
             f" {', '.join(config.probing.strata)} with refusals and answers, and no facts.\n"
             "  Name another prompt set in `probed`, or set it to null."
         )
