@@ -35,7 +35,7 @@ def slope(study: Study, checkpoints: Sequence[str], rate: Callable[[Study, str],
     if len(names) < FEWEST:
         raise NotMeasured(f"fewer than {FEWEST} models along the adaptation", float(len(names)))
     figures = [rate(study, name) for name in names]
-    weights = slope_weights(np.log10([1.0] + [1.0 + step_of(name) for name in checkpoints]))
+    weights = slope_weights(np.log10([1.0, *(1.0 + step_of(name) for name in checkpoints)]))
     weighted = [one * float(weight) for one, weight in zip(figures, weights, strict=True)]
     first, *others = weighted
     return sum(others, start=first)
