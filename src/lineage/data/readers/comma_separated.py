@@ -21,7 +21,7 @@ def read_csv(config: CsvDocuments, source: Path | None) -> Iterator[Document]:
         UserError: no file, no such column, an unclosed quote, a row with too few or too many fields, not UTF-8.
     """
     for path, name in source_files(config, source):
-        with _long_fields():
+        with long_fields():
             yield from row_documents(
                 _rows(path, config),
                 columns=config.columns,
@@ -33,7 +33,7 @@ def read_csv(config: CsvDocuments, source: Path | None) -> Iterator[Document]:
 
 
 @contextmanager
-def _long_fields() -> Iterator[None]:
+def long_fields() -> Iterator[None]:
     """The csv module refuses fields over 128 kB; its limit can only be set for the whole process, so it is put back."""
     before = csv.field_size_limit(DOCUMENT_BYTES_LIMIT)
     try:

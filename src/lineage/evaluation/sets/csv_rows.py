@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lineage.config.messages import did_you_mean, listed
+from lineage.data.readers.comma_separated import long_fields
 from lineage.data.readers.files import utf8_lines
 from lineage.errors import UserError
 
@@ -19,6 +20,11 @@ def csv_rows(path: Path, columns: Sequence[str], *, delimiter: str = ",") -> Ite
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file.\n  Set `path` relative to `data_root`.")
+    with long_fields():  # pictures as base64
+        yield from _rows(path, columns, delimiter)
+
+
+def _rows(path: Path, columns: Sequence[str], delimiter: str) -> Iterator[tuple[str, dict[str, str]]]:
     found = csv.reader(utf8_lines(path), delimiter=delimiter, strict=True)
     number = 0
     try:
