@@ -30,9 +30,17 @@ ARCHITECTURE = T5Architecture(width=16, layers=1, heads=2, feed_forward=32)
 
 
 def retrieval_set(
-    folder: Path, titles: Sequence[str] = TITLES, texts: Sequence[str] = TEXTS, *, unseen: Sequence[int] = ()
+    folder: Path,
+    titles: Sequence[str] = TITLES,
+    texts: Sequence[str] = TEXTS,
+    *,
+    unseen: Sequence[int] = (),
+    mislabelled: bool = False,
 ) -> Artifact:
-    """Documents with two training queries and one test query each, made of words of their texts."""
+    """Documents with two training queries, one for validation and one test query each, made of words of their texts.
+
+    `mislabelled`: training queries belong to other documents than the one that they are made of.
+    """
     documents = [
         {"id": f"d{number}", "title": title, "text": text, "identifier": title}
         for number, (title, text) in enumerate(zip(titles, texts, strict=True))
@@ -40,12 +48,15 @@ def retrieval_set(
     queries, qrels = [], []
     for number, text in enumerate(texts):
         words = [word for word in text.replace("\n", " ").split() if word.isalpha()]
-        for kind, split in enumerate(("train", "train", "test", "validation")):
+        queries_of = {"train0": words[::-1], "train1": words[1:][::-1], "test": words[2:], "validation": words[1:]}
+        for kind, said in queries_of.items():
+            split = kind.rstrip("01")
             if split == "train" and number in unseen:
                 continue
             name = f"q{number}{kind}"
-            queries.append(_query(name, " ".join(words[kind:][::-1]), split, seen=number not in unseen))
-            qrels.append({"query": name, "document": f"d{number}", "grade": 1})
+            document = (number + 3) % len(texts) if mislabelled and split == "train" else number
+            queries.append(_query(name, " ".join(said), split, seen=number not in unseen))
+            qrels.append({"query": name, "document": f"d{document}", "grade": 1})
     tables = {
         "documents": pa.Table.from_pylist(documents, schema=DOCUMENT_SCHEMA),
         "queries": pa.Table.from_pylist(queries, schema=QUERY_SCHEMA),

@@ -11,6 +11,7 @@ from lineage.config.execution import Execution
 from lineage.config.retrieval_models import ContextualVocabulary
 from lineage.models.device import device_for
 from lineage.models.encoder_decoder import open_t5, open_t5_tokenizer
+from lineage.retrieval.examples import steps_in_all
 from lineage.retrieval.occurrences import Occurrences, StateFiles, encode_titles
 from lineage.retrieval.rows import contextual, control, write_rows
 from lineage.retrieval.schemas import DOCUMENTS
@@ -41,8 +42,10 @@ def contextual_vocabulary(
     out.reserve(4 * width * occurrences.num_states)
     files = StateFiles(out.state / "states", occurrences, width)
     device = device_for(execution)
+    encoder_half = model.encoder
+    encoder_half.to(device)  # pyright: ignore[reportArgumentType]
     encode_titles(
-        model.encoder.to(device),
+        encoder_half,
         tokenizer,
         path,
         titles,
@@ -62,7 +65,7 @@ def contextual_vocabulary(
     row = control(config.assignment, table, row, occurrences.group_first, config.clustering.seed)
     vocabulary = contextual(titles, occurrences, group_first, row)
     vocabulary.save(out.folder)
-    out.counts |= _counts(titles, occurrences, vocabulary)
+    out.counts |= _counts(titles, occurrences, vocabulary) | {"encoder_steps": steps_in_all(encoder)}
 
 
 def _counts(titles: Titles, occurrences: Occurrences, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""What generative retrievers learn from: queries and documents as tokens, and identifiers as rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+from transformers import PreTrainedTokenizerFast
+
+from lineage.artifact import Artifact
+from lineage.config.retrieval_models import Reading
+from lineage.data.schema import read_columns
+from lineage.errors import UserError
+from lineage.progress import Progress
+from lineage.retrieval.schemas import DOCUMENTS, QRELS, QUERIES
+from lineage.retrieval.sequences import cut
+from lineage.retrieval.titles import encoded
+
+
+class Example(NamedTuple):
+    """Something that is read, and the document whose identifier is to be written."""
+
+    id: str
+    """Of the query or document that is read."""
+    source: list[int]
+    """Its tokens, end included."""
+    document: int
+    """Row of the document."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Everything that a run on one retrieval set may read."""
+
+    training: list[Example]
+    """A training query and one of its relevant documents each, in the order of the queries."""
+    validation: list[Example]
+    documents: list[Example]
+    """The text of each document, for its own identifier; empty where none is read."""
+
+
+def read_examples(
+    documents: Artifact, tokenizer: PreTrainedTokenizerFast, reading: Reading, *, with_documents: bool
+) -> Examples:
+    """
+    Raises:
+        UserError: the set has no training query with a relevant document.
+    """
+    ids = [one for (column,) in read_columns(documents.path(DOCUMENTS), ("id",)) for one in column]
+    row_of = {one: row for row, one in enumerate(ids)}
+    relevant: defaultdict[str, list[int]] = defaultdict(list)
+    for row in pq.read_table(documents.path(QRELS), columns=["query", "document", "grade"]).to_pylist():
+        if row["grade"] > 0:
+            relevant[row["query"]].append(row_of[row["document"]])
+    queries = pq.read_table(documents.path(QUERIES), columns=["id", "text", "split"]).to_pylist()
+    by_split: defaultdict[str, list[Example]] = defaultdict(list)
+    sources = encoded(tokenizer, [query["text"] for query in queries])
+    for query, tokens in zip(queries, sources, strict=True):
+        source = cut(tokens, reading.query_tokens)
+        by_split[query["split"]] += [Example(query["id"], source, document) for document in relevant[query["id"]]]
+    if not by_split["train"]:
+        raise UserError(
+            f"{documents.folder}: no training query with a relevant document, so a retriever has nothing to learn from."
+            "\n  Read the set with `synthetic: {keywords: 2}`, which makes queries of documents."
+        )
+    texts = _documents(documents.path(DOCUMENTS), tokenizer, reading, len(ids)) if with_documents else []
+    return Examples(by_split["train"], by_split["validation"], texts)
+
+
+def _documents(path: Path, tokenizer: PreTrainedTokenizerFast, reading: Reading, total: int) -> list[Example]:
+    found: list[Example] = []
+    with Progress("reading documents", total=total, unit="documents") as progress:
+        for ids, texts in read_columns(path, ("id", "text")):
+            for one, tokens in zip(ids, encoded(tokenizer, _lines_joined(texts)), strict=True):
+                found.append(Example(one, cut(tokens, reading.document_tokens), len(found)))
+            progress.advance(len(ids))
+    return found
+
+
+def _lines_joined(texts: Sequence[str]) -> list[str]:
+    return [" ".join(text.split("\n")) for text in texts]
+
+
+def steps_in_all(model: Artifact) -> int:
+    """Optimizer steps behind a model, those of everything that it started from included; 0 of one from elsewhere."""
+    return model.manifest.counts.get("steps_in_all", 0)
