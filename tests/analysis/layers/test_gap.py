@@ -65,7 +65,7 @@ def test_the_gap_by_hand() -> None:
     assert [one.value for one in curve.gap_cosine] == pytest.approx([0.0, 1.0, 0.5])
     assert [one.value for one in curve.gap_angle] == pytest.approx([0.0, 90.0, 60.0], abs=1e-4)
     assert [one.value for one in curve.cosines["harmful_harmful"]] == pytest.approx([1.0, 1.0, 1.0])
-    rows = {(layer, statistic): value for layer, statistic, value, _, _ in curve.rows(np.zeros((0, 3)))}
+    rows = {(layer, statistic): value for layer, statistic, value, _, _ in curve.rows()}
     assert rows[1, "cosine_benign_harmful_std"] == pytest.approx(0.0)
     assert rows[2, "angle_benign_harmful"] == pytest.approx(60.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,11 +18,16 @@ from lineage.analysis.layers.states import Patch, read_states
 from lineage.conversations.conversation import BadConversation
 from lineage.conversations.start import Opened
 from lineage.evaluation.generation_batch import prefill
+from lineage.evaluation.items import Turn
 from tests.analysis.layers.building import HIDDEN, LAYERS, SaysBad, requests
 
 
 def asked_by(opened: Opened, picture: bytes | None = None) -> list[Asked]:
-    return ask(opened.renderer, requests(), picture=picture)
+    items = requests()
+    if picture is not None:
+        turns = [Turn("user", f"<image> {one.prompt[0].content}") for one in items]
+        items = [replace(one, prompt=(turn,), images=(picture,)) for one, turn in zip(items, turns, strict=True)]
+    return ask(opened.renderer, items)
 
 
 def blank() -> bytes:
@@ -164,8 +170,6 @@ def test_refusals_are_counted_in_greedy_answers(chat: Opened) -> None:
 
 
 def test_without_reference_texts_there_is_no_margin(chat: Opened) -> None:
-    from dataclasses import replace
-
     bare = [replace(one, refusal="", answer="") for one in requests()]
     decided = decide(chat, ask(chat.renderer, bare), "decision", SaysBad(), max_new_tokens=2)
     assert np.isnan(decided.margin).all()

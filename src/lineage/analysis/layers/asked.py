@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lineage.analysis.layers.schemas import DECISION, PROMPT
-from lineage.conversations.conversation import IMAGE_MARK
 from lineage.conversations.render import Renderer
+from lineage.evaluation.endings import Endings, Known
 from lineage.evaluation.generation_batch import Row
 from lineage.evaluation.items import Item
-from lineage.evaluation.margins import Endings, Known
 from lineage.evaluation.paired import Draws, draws
 
 NOTHING_KNOWN = Known((), ())
@@ -21,7 +20,6 @@ class Asked:
     """One request, as one model reads it."""
 
     item: Item
-    images: tuple[bytes, ...]
     prompt: tuple[int, ...]
     """Up to where the assistant is to speak."""
     known: Known
@@ -40,28 +38,23 @@ class Asked:
 
     def row(self, position: str) -> Row:
         """What is read up to a position."""
-        return Row(self.item.id, self.upto(position), self.images)
+        return Row(self.item.id, self.upto(position), self.item.images)
 
 
-def ask(renderer: Renderer, items: Sequence[Item], *, picture: bytes | None = None) -> list[Asked]:
-    """The requests, each beside `picture` if one is given.
+def ask(renderer: Renderer, items: Sequence[Item]) -> list[Asked]:
+    """The requests as the model of a renderer reads them.
 
     Raises:
         BadConversation: one cannot be rendered, or has a picture that the model cannot see.
     """
     endings = Endings(renderer)
-    return [_ask(renderer, endings, one, picture) for one in items]
+    return [_ask(renderer, endings, one) for one in items]
 
 
-def _ask(renderer: Renderer, endings: Endings, item: Item, picture: bytes | None) -> Asked:
-    prompt = item.conversation
-    if picture is not None:
-        first, *others = prompt.messages
-        shown = {**first, "content": f"{IMAGE_MARK} {first['content']}"}
-        prompt = replace(prompt, messages=[shown, *others], images=(picture, *prompt.images))
-    texts = (item.refusal, item.answer)
+def _ask(renderer: Renderer, endings: Endings, item: Item) -> Asked:
+    prompt, texts = item.conversation, (item.refusal, item.answer)
     known = endings.known(prompt, texts, shared=item.reason) if all(texts) else NOTHING_KNOWN
-    return Asked(item, tuple(prompt.images), tuple(renderer.prompt_ids(prompt)), known)
+    return Asked(item, tuple(renderer.prompt_ids(prompt)), known)
 
 
 def item_draws(items: Sequence[Item], *, samples: int, seed: int) -> Draws:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineage.analysis.layers.schemas import GAP_ANGLE, GAP_COSINE, GAP_COSINE_NULL, PAIRS
+from lineage.analysis.layers.schemas import GAP_ANGLE, GAP_COSINE, PAIRS
 from lineage.errors import UserError
 from lineage.evaluation.paired import Draws, Resampled
 
@@ -108,8 +108,8 @@ class GapCurve:
         sides = (self.angles[kind] for kind in (BENIGN_BENIGN, BENIGN_HARMFUL))
         return [mixed - benign for benign, mixed in zip(*sides, strict=True)]
 
-    def rows(self, null: Floats) -> Iterator[tuple[int, str, float, float | None, float | None]]:
-        """(layer, statistic, value, low, high); `null` [permutation, layer] gaps under permuted labels."""
+    def rows(self) -> Iterator[tuple[int, str, float, float | None, float | None]]:
+        """(layer, statistic, value, low, high)"""
         for kind in PAIRS:
             for name, figures in (("cosine", self.cosines[kind]), ("angle", self.angles[kind])):
                 yield from _estimates(f"{name}_{kind}", figures)
@@ -117,10 +117,6 @@ class GapCurve:
                 yield from ((layer, f"{name}_{kind}_std", float(one), None, None) for layer, one in enumerate(spread))
         yield from _estimates(GAP_COSINE, self.gap_cosine)
         yield from _estimates(GAP_ANGLE, self.gap_angle)
-        if len(null):
-            low, high = np.quantile(null, [0.025, 0.975], axis=0)
-            for layer, mean in enumerate(null.mean(axis=0)):
-                yield layer, GAP_COSINE_NULL, float(mean), float(low[layer]), float(high[layer])
 
 
 def _estimates(

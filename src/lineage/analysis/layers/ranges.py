@@ -1,13 +1,15 @@
 """The range of layers in which the gap opens, and how much of it another model has lost there.
 
-The rule is the published one ("Safety Layers", arXiv 2408.17003, as replications apply it): the range starts at the
-first layer whose gap is more than `START` above that of the layer below, and goes on while the gap grows by more than
-`GO_ON`. It is applied to the base model alone, before any other is looked at.
+The published rule ("Safety Layers", arXiv 2408.17003, as replications apply it): the range starts at the first layer
+whose gap is more than .001 above that of the layer below, and goes on while the gap grows by more than .0001. It is
+applied to the base model alone, before any other is looked at, and to permuted labels: a rule that finds a range there
+too finds nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +19,17 @@ from lineage.evaluation.paired import Resampled, mean
 
 Floats = NDArray[np.float64]
 
-START, GO_ON = 1e-3, 1e-4
+
+@dataclass(frozen=True)
+class Rule:
+    """How fast a curve must rise for its range to start, and to go on, a layer."""
+
+    start: float
+    go_on: float
+
+
+RULES = {"gap": Rule(1e-3, 1e-4), "separation": Rule(0.05, 0.01)}
+"""`gap` is the published one. `separation` is ours, in shares of pairs."""
 
 
 class Range(NamedTuple):
@@ -32,21 +44,21 @@ class Range(NamedTuple):
         return self.stop - self.first
 
 
-def safety_range(gap: Sequence[float] | Floats) -> Range | None:
-    """The range that the rule finds in a gap curve; None where the gap never opens.
+def safety_range(curve: Sequence[float] | Floats, rule: Rule = RULES["gap"]) -> Range | None:
+    """The range that a rule finds in a curve; None where the curve never rises fast enough.
 
     >>> safety_range([0.0, 0.0, 0.01, 0.05, 0.05, 0.04])
     Range(first=2, stop=4)
     >>> safety_range([0.02, 0.02, 0.02]) is None
     True
     """
-    rises = np.diff(np.asarray(gap, dtype=np.float64))
-    starts = np.flatnonzero(rises > START)
+    rises = np.diff(np.asarray(curve, dtype=np.float64))
+    starts = np.flatnonzero(rises > rule.start)
     if len(starts) == 0:
         return None
     first = int(starts[0])
     stop = first + 1
-    while stop < len(rises) and rises[stop] > GO_ON:
+    while stop < len(rises) and rises[stop] > rule.go_on:
         stop += 1
     return Range(first + 1, stop + 1)
 

@@ -23,6 +23,7 @@ PROMPT, DECISION = POSITIONS = ("prompt", "decision")
 PAIRS = ("benign_benign", "harmful_harmful", "benign_harmful")
 """Kinds of pairs of requests that are compared."""
 GAP_COSINE, GAP_ANGLE, GAP_COSINE_NULL = ("gap_cosine", "gap_angle", "gap_cosine_null")
+SEPARATION, SEPARATION_NULL = ("separation", "separation_null")
 CURVES = pa.schema(
     [
         *_required("model", "condition", "position"),
@@ -31,14 +32,18 @@ CURVES = pa.schema(
         *_ESTIMATE,
     ]
 )
-"""`curves.parquet`: `condition` is the task whose requests are asked (text, beside a picture, ...). `cosine_<pair>` and
-`angle_<pair>` (degrees) are means over pairs, `..._std` their standard deviation; `gap_cosine` is benign_benign minus
-benign_harmful, `gap_angle` benign_harmful minus benign_benign; `gap_cosine_null` what the gap is when labels are
-permuted (mean and 95 %). `drift_cosine` and `drift_distance` (|h - h_0| / |h_0|) compare each request's state with that
-of the base model, which has none."""
+"""`curves.parquet`: `condition` is the task whose requests are asked (text, beside a picture, ...).
+
+`cosine_<pair>` and `angle_<pair>` (degrees) are means over pairs, `..._std` their standard deviation; `gap_cosine` is
+benign_benign minus benign_harmful, `gap_angle` benign_harmful minus benign_benign; `gap_cosine_null` what the gap is
+when labels are permuted (mean and 95 %). `separation` is the share of (harmful, benign) pairs that the direction
+between the means of other requests puts in the right order (.5 by chance), `separation_null` the same for permuted
+labels. `drift_cosine` and `drift_distance` (|h - h_0| / |h_0|) compare each request's state with that of the base
+model, which has none."""
 
 AREA_INSIDE, AREA_OUTSIDE, AREA_DIFFERENCE = AREAS = ("area_inside", "area_outside", "area_difference")
 LOST_INSIDE, LOST_OUTSIDE, LOST_DIFFERENCE = LOSSES = ("lost_inside", "lost_outside", "lost_difference")
+RANGE_NULL = "range_null"
 RANK, NUM_WINDOWS, RANK_SHARE, RANK_SHARE_NULL, RANK_P = RANKS = (
     "rank",
     "num_windows",
@@ -55,12 +60,14 @@ RANGES = pa.schema(
         *_ESTIMATE,
     ]
 )
-"""`ranges.parquet`: the range of layers that the rule found on the base model (null where it found none; it has one row
-`range_null`: the share of label permutations in which it finds one too), and for every other model how much its gap
-curve differs from the base's inside the range and outside: `area` is the mean absolute difference a layer, `lost` the
-mean of base minus model. `rank` is the place of the range's area among all windows of its width, 1 the largest;
-`rank_share` is rank / num_windows; `rank_share_null` the same of ranges that the rule finds when labels are permuted;
-`rank_p` the share of those that rank as high."""
+"""`ranges.parquet`: the range of layers that the rule found on the base model, and what other models lost there.
+
+The base has one row, `range_null`: the share of label permutations in which the rule finds a range too (first and stop
+are null where it found none). For every other model: how much its curve (the one that the rule reads) differs from the
+base's inside the range and outside: `area` is the mean absolute difference a layer, `lost` the mean of base minus
+model. `rank` is the place of the range's area among all windows of its width, 1 the largest; `rank_share` is rank /
+num_windows; `rank_share_null` the same of ranges that the rule finds when labels are permuted; `rank_p` the share of
+those that rank as high."""
 
 SCALED = pa.schema(
     [
@@ -73,8 +80,10 @@ SCALED = pa.schema(
         pa.field("items", _COUNT, nullable=False),
     ]
 )
-"""`scaling.parquet`: all seven projections of layers [first, stop) times `factor`; one row a window with factor 1 and
-no range is the model as it is. `requests` is `benign` or `harmful`; `statistic` is `refusal_rate` of greedy answers."""
+"""`scaling.parquet`: all seven projections of layers [first, stop) times `factor`.
+
+The row with factor 1 and no range is the model as it is. `requests` is `benign`, `harmful`, or `difference` (harmful
+less benign); `statistic` is `refusal_rate` of greedy answers."""
 
 REFUSAL_RATE, MARGIN, OVER_CONTROLS = ("refusal_rate", "margin", "_over_controls")
 RESTORE, PATCH_STATE, PATCH_UPDATE, NONE, DONOR = INTERVENTIONS = (
@@ -97,8 +106,11 @@ RESTORED = pa.schema(
         pa.field("items", _COUNT, nullable=False),
     ]
 )
-"""`interventions.parquet`: does refusal come back? `restore` puts the donor's weights into layers [first, stop);
-`patch_state` its residual stream behind each of them at one position; `patch_update` only what these layers add to it.
-`none` and `donor` are both models as they are. `role` is `range`, `control` (as many layers elsewhere) or `whole`.
-`refusal_rate` is of greedy answers, `margin` log p(refusal) - log p(answer) in nats behind what both share.
-`<statistic>_over_controls` (role `range`): the range minus the mean of all controls, paired by item."""
+"""`interventions.parquet`: does refusal come back?
+
+`restore` puts the donor's weights into layers [first, stop); `patch_state` its residual stream behind each of them at
+one position; `patch_update` only what these layers add to it. `none` and `donor` are both models as they are. `role` is
+`range`, `control` (as many layers elsewhere) or `whole`. Answers begin behind `position`. `refusal_rate` is of greedy
+answers, `margin` log p(refusal) - log p(answer) in nats behind what both share; a model that babbles can have a high
+margin for every request, so `requests` has a `difference` too. `<statistic>_over_controls` (role `range`): the range
+minus the mean of all controls, paired by item."""
