@@ -71,13 +71,17 @@ class Bottleneck(Frozen):
     from a shared encoder. `generative`: a decoder writes the document's number, digit by digit."""
     digits: Annotated[int, Field(ge=1)] = 2
     """Digits of a document's number, in the smallest base that has enough of them."""
-    width: Annotated[int, Field(ge=8)] = 64
-    """Width of encoder and decoder."""
-    layers: Annotated[int, Field(ge=1)] = 2
+    width: Annotated[int, Field(ge=8, multiple_of=4)] = 128
+    """Width of encoder and decoder; an inner product that is wider gains nothing."""
+    layers: Annotated[int, Field(ge=1)] = 1
     """Layers of each."""
     steps: Annotated[int, Field(ge=1)] = 1000
-    """Optimizer steps of each arm and width."""
+    """Optimizer steps of encoder and decoder, the same at each width."""
+    table_steps: Annotated[int, Field(ge=1)] = 2000
+    """Optimizer steps of the free vectors."""
     batch_queries: Annotated[int, Field(ge=1)] = 128
     """Queries of a step; every query is compared with all documents."""
     optimization: Optimizer = Optimizer(peak_learning_rate=3e-3, weight_decay=0.0, schedule="linear")
-    """Learning rate, optimizer and seed."""
+    """Learning rate, optimizer and seed of encoder and decoder."""
+    table: Optimizer = Optimizer(peak_learning_rate=3e-2, weight_decay=0.0, schedule="linear")
+    """Learning rate, optimizer and seed of the free vectors."""
