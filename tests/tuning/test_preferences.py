@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from lineage.artifact import Artifact
-from lineage.conversations.start import open_conversational
+from lineage.conversations.start import Opened, open_conversational
 from lineage.data.batch import IGNORED
 from lineage.errors import UserError
 from lineage.losses.preference import preference
@@ -90,19 +91,24 @@ def test_it_starts_at_log_two_and_learns_held_out_pairs(family: Family, tmp_path
     assert made.manifest.counts["passes"] == {"pairs": 7.5}
 
 
+def spoken(model: PreTrainedModel, opened: Opened, answer: str) -> float:
+    """Nats of an answer to 'Say yes' and its end token, by hand."""
+    text = f"<|user|> Say yes<|assistant|> {answer}<|end|>"
+    ids = torch.tensor([opened.tokenizer.encode(text, add_special_tokens=False)])
+    with torch.no_grad():
+        log_probability = model(input_ids=ids).logits[0].log_softmax(-1)
+    return sum(float(log_probability[at - 1, ids[0, at]]) for at in range(ids.shape[1] - 2, ids.shape[1]))
+
+
 def test_the_end_token_is_scored_and_the_prompt_is_not(family: Family, tmp_path: Path) -> None:
     made = run(family, tmp_path / "dpo", [building.pair(0, "Say yes", "yes", "no")], steps=2)
     kept = {row["id"]: row["log_probability"] for row in pq.read_table(made.path("reference.parquet")).to_pylist()}
-    model = open_model(family.aligned.folder)
     opened = open_conversational(family.aligned, "roles")
+    before, after = open_model(family.aligned.folder), open_model(made.folder)
     for answer, side in (("yes", "chosen"), ("no", "rejected")):
-        text = f"<|user|> Say yes<|assistant|> {answer}<|end|>"
-        ids = torch.tensor([opened.tokenizer.encode(text, add_special_tokens=False)])
-        with torch.no_grad():
-            log_probability = model(input_ids=ids).logits[0].log_softmax(-1)
-        spoken = range(ids.shape[1] - 2, ids.shape[1])
-        expected = sum(float(log_probability[at - 1, ids[0, at]]) for at in spoken)
-        assert kept[f"pair-0 ({side})"] == pytest.approx(expected, abs=1e-5)
+        assert kept[f"pair-0 ({side})"] == pytest.approx(spoken(before, opened, answer), abs=1e-5)
+    margins = [spoken(model, opened, "yes") - spoken(model, opened, "no") for model in (before, after)]
+    assert margins[1] > margins[0] + 0.01, "the chosen answer gains on the rejected one"
 
 
 def test_swapped_sides_learn_the_opposite(family: Family, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lineage.errors import UserError
 
 NAMED_SECTIONS = (
     "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "judges",
-    "models",
+    "prompts", "models", "models.<name>.shares",
     "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
 """Sections that map names to entries; an overlay removes an entry, or a whole section, by setting it to null."""
