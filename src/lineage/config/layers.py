@@ -96,3 +96,19 @@ class Layers(Frozen):
             if len(set(value)) < len(value):
                 raise ValueError(f"{name} is {value}: one is named twice")
         return self
+
+
+class LayersEntry(Layers):
+    """One analysis by layer: a base, its descendants, and what they are asked."""
+
+    base: ModelReference
+    """Model that the others are compared with, and on which the range is found: the one that refuses."""
+    prompts: Task
+    """Prompt set that requests are drawn from."""
+
+
+class LayerFigures(Frozen):
+    """Figures of all analyses of weights and layers."""
+
+    title: str = "Weights and layers"
+    """Title of the page."""

@@ -51,8 +51,6 @@ class Weights(Frozen):
     """Points on the way from the base along each vector at which the losses are measured."""
     batch_conversations: Annotated[int, Field(ge=1)] = 8
     """Conversations of one batch; intervals are over batches."""
-    sequence_length: Annotated[int, Field(ge=2)] = 256
-    """Tokens of the longest conversation, pictures included."""
     template: Template = "kept"
     """How conversations are written; the base's own by default."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -64,3 +62,10 @@ class Weights(Frozen):
         return list(
             dict.fromkeys(name for one in self.vectors.values() for name in (one.end, one.start) if name is not None)
         )
+
+
+class WeightsEntry(Weights):
+    """One analysis of task vectors."""
+
+    base: ModelReference
+    """Model that all of them come from; to follow a loss on pictures, one that sees."""
