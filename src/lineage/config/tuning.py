@@ -68,6 +68,9 @@ class TuningRun(Frozen):
     `projector`: the projector alone. The vision tower is never trained."""
     lora: Lora = Lora()
     """Low-rank updates; for `trainable: lora`."""
+    frozen_layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
+    """Layers [first, stop) of the language model that stay as they are ("Safety Layers", arXiv 2408.17003); with
+    `trainable: full`. None freezes none."""
     template: Template = "kept"
     """How conversations are written; the result keeps it."""
     optimization: TuningOptimization = TuningOptimization()
@@ -78,6 +81,15 @@ class TuningRun(Frozen):
     """What is followed while it is tuned, if `probed` names a prompt set."""
     steps: Annotated[int, Field(ge=1)]
     """Horizon of the run in optimizer steps: the learning-rate schedule ends here."""
+
+    @model_validator(mode="after")
+    def _frozen_layers_are_some_of_those_trained(self) -> "TuningRun":
+        frozen = self.frozen_layers
+        if frozen is not None and frozen[0] >= frozen[1]:
+            raise ValueError(f"frozen_layers is {frozen}: must be [first, stop) with first before stop")
+        if frozen is not None and self.trainable != "full":
+            raise ValueError(f"frozen_layers go with `trainable: full`, not with {self.trainable}: leave them out")
+        return self
 
 
 class Tuning(TuningRun):

@@ -61,7 +61,9 @@ def tune(
     )
     if settings.packing:
         check_document_attention(opened.model, vocab_size=len(opened.tokenizer))
-    model = choose_trainable(opened.model, config.trainable, config.lora, seed=settings.seed)
+    model = choose_trainable(
+        opened.model, config.trainable, config.lora, seed=settings.seed, frozen_layers=config.frozen_layers
+    )
     batches = ConversationBatches(
         sets,
         config.shares,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -17,12 +18,19 @@ Trainable = Literal["full", "lora", "projector"]
 
 
 def choose_trainable(
-    model: PreTrainedModel, trainable: Trainable, lora: Lora, *, seed: int
+    model: PreTrainedModel,
+    trainable: Trainable,
+    lora: Lora,
+    *,
+    seed: int,
+    frozen_layers: Sequence[int] | None = None,
 ) -> PreTrainedModel | PeftModel:
     """Freezes everything else; the vision tower always. With `lora` the model comes back wrapped: see `folded`.
 
+    `frozen_layers` [first, stop) of the language model are frozen too.
+
     Raises:
-        UserError: a projector is asked of a model that has none.
+        UserError: a projector is asked of a model that has none, or layers that it has not.
     """
     seeing = isinstance(model, LlavaForConditionalGeneration)
     if trainable == "projector" and not seeing:
@@ -31,6 +39,8 @@ def choose_trainable(
         is_projector = ".multi_modal_projector." in f".{name}"
         is_tower = ".vision_tower." in f".{name}"
         parameter.requires_grad = is_projector or (trainable == "full" and not is_tower)
+    if frozen_layers is not None:
+        _freeze(model, *frozen_layers)
     if trainable != "lora":
         return model
     with torch.random.fork_rng():
@@ -48,6 +58,15 @@ def choose_trainable(
             parameter.requires_grad = True
     assert isinstance(wrapped, PeftModel)
     return wrapped
+
+
+def _freeze(model: PreTrainedModel, first: int, stop: int) -> None:
+    layers = getattr(model.get_decoder(), "layers", None)
+    if not isinstance(layers, nn.ModuleList) or stop > len(layers):
+        count = len(layers) if isinstance(layers, nn.ModuleList) else "no list of"
+        raise UserError(f"frozen_layers is [{first}, {stop}], but {type(model).__name__} has {count} layers.")
+    for layer in layers[first:stop]:
+        layer.requires_grad_(False)
 
 
 def folded(model: nn.Module) -> PreTrainedModel:

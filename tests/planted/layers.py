@@ -1,0 +1,171 @@
+"""Bugs of the analyses of weights and layers."""
+
+from __future__ import annotations
+
+from tests.planted.bug import Bug
+
+BUGS = [
+    # Layers.
+    Bug(
+        "the output projection is not scaled, as in the released script",
+        "analysis/layers/changed.py",
+        "for one in projections(layer).values()]",
+        'for name, one in projections(layer).items() if name != "self_attn.o_proj"]',
+        "tests/analysis/layers/test_changed.py::test_every_one_of_the_seven_matrices_is_scaled_and_nothing_else",
+    ),
+    Bug(
+        "layers built otherwise are scaled in part",
+        "analysis/layers/parts.py",
+        "if set(found) != set(PROJECTIONS):",
+        "if False:",
+        "tests/analysis/layers/test_changed.py::test_layers_built_otherwise_are_not_scaled_in_part",
+    ),
+    Bug(
+        "what was changed is not put back",
+        "analysis/layers/changed.py",
+        "            tensor.data.copy_(before)\n",
+        "            pass\n",
+        "tests/analysis/layers/test_changed.py::test_restored_layers_are_the_donors_and_the_others_are_not",
+    ),
+    Bug(
+        "the range is restored without its last layer",
+        "analysis/layers/changed.py",
+        "return found[layers.first : layers.stop]",
+        "return found[layers.first : max(layers.stop - 1, layers.first + 1)]",
+        "tests/analysis/layers/test_changed.py::test_restored_layers_are_the_donors_and_the_others_are_not",
+    ),
+    Bug(
+        "the gap compares benign pairs with harmful ones",
+        "analysis/layers/gap.py",
+        "sides = (self.cosines[kind] for kind in (BENIGN_BENIGN, BENIGN_HARMFUL))",
+        "sides = (self.cosines[kind] for kind in (BENIGN_BENIGN, HARMFUL_HARMFUL))",
+        "tests/analysis/layers/test_gap.py::test_the_gap_by_hand",
+    ),
+    Bug(
+        "a request is paired with itself",
+        "analysis/layers/gap.py",
+        "return generator.choice(first, size=2, replace=False)",
+        "return generator.choice(first, size=2, replace=True)",
+        "tests/analysis/layers/test_gap.py::test_pairs_are_of_their_kind_and_never_of_one_request_with_itself",
+    ),
+    Bug(
+        "a pair counts as often as its first request",
+        "analysis/layers/gap.py",
+        "draws.weights[:, first] * draws.weights[:, second]",
+        "draws.weights[:, first]",
+        "tests/analysis/layers/test_gap.py::test_a_pair_counts_as_often_as_both_of_its_requests_were_drawn",
+    ),
+    Bug(
+        "the range ends one layer early",
+        "analysis/layers/ranges.py",
+        "return Range(first + 1, stop + 1)",
+        "return Range(first + 1, max(stop, first + 2))",
+        "tests/analysis/layers/test_gap.py::test_the_rule_for_the_range",
+    ),
+    Bug(
+        "the range starts where the gap is large instead of where it grows",
+        "analysis/layers/ranges.py",
+        "rises = np.diff(np.asarray(curve, dtype=np.float64))",
+        "rises = np.asarray(curve, dtype=np.float64)[1:]",
+        "tests/analysis/layers/test_gap.py::test_the_rule_for_the_range",
+    ),
+    Bug(
+        "the least moved window ranks first",
+        "analysis/layers/ranges.py",
+        "return sum(value >= means[found] for value in means.values()), len(means)",
+        "return sum(value <= means[found] for value in means.values()), len(means)",
+        "tests/analysis/layers/test_gap.py::test_the_rank_among_all_windows_of_the_width",
+    ),
+    Bug(
+        "the direction is tested on what it was found on",
+        "analysis/layers/separation.py",
+        "inside, outside = folds == fold, folds != fold",
+        "inside, outside = folds == fold, folds == folds",
+        "tests/analysis/layers/test_separation.py::test_a_request_is_never_tested_on_a_direction_that_it_gave",
+    ),
+    Bug(
+        "states are taken one token too early",
+        "analysis/layers/states.py",
+        "hook = layer.register_forward_hook(lambda _layer, _, output: seen.append(residual(output)[:, -1].clone()))",
+        "hook = layer.register_forward_hook(lambda _layer, _, output: seen.append(residual(output)[:, -2].clone()))",
+        "tests/analysis/layers/test_states.py::test_states_are_those_of_the_last_token_in_every_layer",
+    ),
+    Bug(
+        "patches follow the batch instead of the item",
+        "analysis/layers/states.py",
+        "given = self.states[list(numbers)]",
+        "given = self.states[: len(list(numbers))]",
+        "tests/analysis/layers/test_states.py::test_items_keep_their_patches_in_every_batch",
+    ),
+    Bug(
+        "a layer gets the state of the layer below",
+        "analysis/layers/states.py",
+        "_put(given[:, layer + 1])",
+        "_put(given[:, layer])",
+        "tests/analysis/layers/test_states.py::test_a_state_patch_stands_behind_each_of_its_layers",
+    ),
+    Bug(
+        "the margin has the wrong sign",
+        "analysis/layers/refusing.py",
+        "return refusal - answer",
+        "return answer - refusal",
+        "tests/analysis/layers/test_states.py::test_margins_equal_a_plain_forward_pass",
+    ),
+    Bug(
+        "drift counts the embedding as the first layer",
+        "analysis/layers/tables.py",
+        "mine, theirs = states[:, 1:].double(), base[:, 1:].double()",
+        "mine, theirs = states[:, :-1].double(), base[:, :-1].double()",
+        "tests/analysis/layers/test_tables.py::test_drift_by_hand",
+    ),
+    # Weights.
+    Bug(
+        "a vector starts from the base although its model did not",
+        "analysis/weights/vectors.py",
+        "before = [deltas[number[one.start]] if one.start else none for one in self.vectors]",
+        "before = [none for one in self.vectors]",
+        "tests/analysis/weights/test_vectors.py::test_a_start_of_its_own",
+    ),
+    Bug(
+        "layers are left out of the whole",
+        "analysis/weights/table.py",
+        "return [place, *inside, Place(None, ALL)]",
+        "return [place, *(inside or [Place(None, ALL)])]",
+        "tests/analysis/weights/test_measures.py::test_sums_over_tensors_are_those_of_one_long_tensor",
+    ),
+    Bug(
+        "a permutation keeps no mean",
+        "analysis/weights/measures.py",
+        "spread = squares - sums * sums / entries",
+        "spread = squares",
+        "tests/analysis/weights/test_measures.py::test_permutation_moments_equal_all_permutations",
+    ),
+    Bug(
+        "signs are compared in one vector's largest entries only",
+        "analysis/weights/measures.py",
+        "return both, mean, variance, signed, clash + clash.T - shared",
+        "return both, mean, variance, signed, clash",
+        "tests/analysis/weights/test_measures.py::test_largest_entries_equal_brute_force",
+    ),
+    Bug(
+        "the stable rank divides by the largest singular value, not its square",
+        "analysis/weights/measures.py",
+        "return float(gram.trace()) / largest if largest > 0 else None",
+        "return float(gram.trace()) / largest**0.5 if largest > 0 else None",
+        "tests/analysis/weights/test_measures.py::test_stable_rank_by_hand",
+    ),
+    Bug(
+        "the base is left where the line ends",
+        "analysis/weights/first_order.py",
+        "            parameters[name].copy_(before)\n",
+        "            pass\n",
+        "tests/analysis/weights/test_first_order.py::test_the_model_is_left_as_it_was",
+    ),
+    Bug(
+        "the slope is that of the sum, not of the mean",
+        "analysis/weights/first_order.py",
+        "slopes[vector].append(along / batch.count)",
+        "slopes[vector].append(along)",
+        "tests/analysis/weights/test_first_order.py::test_the_slope_is_the_derivative_along_the_vector",
+    ),
+]
