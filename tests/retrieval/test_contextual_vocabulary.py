@@ -33,7 +33,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 
 def built(folder: Path, encoder: Artifact, documents: Artifact, **spec: Any) -> tuple[Artifact, Vocabulary, np.ndarray]:
-    inputs = {"encoder": encoder, "documents": documents}
+    inputs = {"encoder": encoder, "retrieval_set": documents}
     made = run_stage("contextual_vocabulary", folder / "vocabulary", spec, inputs=inputs)
     vocabulary = Vocabulary.open(made.folder)
     return made, vocabulary, np.array(open_table(made.folder, vocabulary))

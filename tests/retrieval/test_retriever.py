@@ -17,6 +17,8 @@ from lineage.errors import UserError
 from lineage.models.decoder_heads import decoder_states
 from lineage.models.encoder_decoder import open_t5, open_t5_tokenizer, output_table
 from lineage.retrieval.examples import read_examples
+from lineage.retrieval.runs import read_run
+from lineage.retrieval.tables import read_qrels
 from lineage.retrieval.vocabulary import Vocabulary, open_table
 from tests.retrieval.building import TITLES, retrieval_set, t5
 from tests.stages.building import run_stage
@@ -39,7 +41,7 @@ def vocabulary(folder: Path, world: World, encoder: Artifact, **spec: Any) -> Ar
         "contextual_vocabulary",
         folder,
         {"clusters": 2} | spec,
-        inputs={"encoder": encoder, "documents": world.documents},
+        inputs={"encoder": encoder, "retrieval_set": world.documents},
     )
 
 
@@ -54,7 +56,7 @@ def trained(folder: Path, world: World, last: int, *, steps: int | None = None, 
     spec = {"steps": steps or last, "last_step": last, "optimization": OPTIMIZATION, "measure_every": 5}
     if rows is None:
         spec["decoder"] = None
-    inputs = {"start": start, "documents": world.documents, "vocabulary": rows}
+    inputs = {"start": start, "retrieval_set": world.documents, "vocabulary": rows}
     return run_stage("retriever", folder, spec | changes, inputs=inputs, **execution)
 
 
@@ -161,7 +163,7 @@ def test_the_steps_of_everything_before_are_counted(tmp_path: Path, world: World
         "pretrain_t5",
         tmp_path / "pretrained",
         {"steps": 3, "architecture": {"width": 16, "layers": 1, "heads": 2, "feed_forward": 32}},
-        inputs={"documents": world.documents, "tokenizer": world.t5},
+        inputs={"retrieval_set": world.documents, "tokenizer": world.t5},
     )
     assert pretrained.manifest.counts["steps_in_all"] == 3
     rows = vocabulary(tmp_path / "rows", world, pretrained)
@@ -169,7 +171,7 @@ def test_the_steps_of_everything_before_are_counted(tmp_path: Path, world: World
         "token_contrast",
         tmp_path / "contrasted",
         {"steps": 4},
-        inputs={"start": pretrained, "vocabulary": rows, "documents": world.documents},
+        inputs={"start": pretrained, "vocabulary": rows, "retrieval_set": world.documents},
     )
     again = vocabulary(tmp_path / "again", world, contrasted)
     made = trained(tmp_path / "retriever", world, 2, start=contrasted, rows=again)
@@ -179,7 +181,7 @@ def test_the_steps_of_everything_before_are_counted(tmp_path: Path, world: World
 @pytest.mark.parametrize("rivals", ["base", "total"])
 def test_contrast_brings_queries_to_their_tokens_and_leaves_the_rows(tmp_path: Path, world: World, rivals: str) -> None:
     spec = {"rivals": rivals, "steps": 60, "mask_same_row": True, "optimization": OPTIMIZATION}
-    inputs = {"start": world.t5, "vocabulary": world.vocabulary, "documents": world.documents}
+    inputs = {"start": world.t5, "vocabulary": world.vocabulary, "retrieval_set": world.documents}
     made = run_stage("token_contrast", tmp_path / "contrast", spec, inputs=inputs)
     losses = [line["loss"] for line in log(made)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
@@ -193,7 +195,7 @@ def test_pretraining_learns_the_documents(tmp_path: Path, world: World) -> None:
         "architecture": {"width": 16, "layers": 1, "heads": 2, "feed_forward": 32},
         "optimization": OPTIMIZATION,
     }
-    inputs = {"documents": world.documents, "tokenizer": world.t5}
+    inputs = {"retrieval_set": world.documents, "tokenizer": world.t5}
     made = run_stage("pretrain_t5", tmp_path / "t5", spec, inputs=inputs)
     losses = [line["loss"] for line in log(made)]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
@@ -206,19 +208,44 @@ def test_a_vocabulary_of_other_documents_is_refused(tmp_path: Path, world: World
     fewer = retrieval_set(tmp_path / "fewer", TITLES[:3], ["a boat", "a lake", "a town"])
     changed = retrieval_set(tmp_path / "changed", [*TITLES[:-1], "Old Hill"])
     for documents, message in ((fewer, "names 8 documents, but .* has 3"), (changed, "with the digest")):
-        inputs = {"start": world.t5, "vocabulary": world.vocabulary, "documents": documents}
+        inputs = {"start": world.t5, "vocabulary": world.vocabulary, "retrieval_set": documents}
         with pytest.raises(UserError, match=message):
             run_stage("retriever", tmp_path / "made", {"steps": 1, "last_step": 1}, inputs=inputs)
 
 
 def test_a_set_without_training_queries_is_refused(tmp_path: Path, world: World) -> None:
     documents = retrieval_set(tmp_path / "set", unseen=range(len(TITLES)))
-    inputs = {"start": world.t5, "documents": documents}
+    inputs = {"start": world.t5, "retrieval_set": documents}
     with pytest.raises(UserError, match="no training query with a relevant document"):
         run_stage("retriever", tmp_path / "made", {"steps": 1, "last_step": 1, "decoder": None}, inputs=inputs)
 
 
 def test_a_contrast_that_would_be_parted_is_refused(tmp_path: Path, world: World) -> None:
-    inputs = {"start": world.t5, "vocabulary": world.vocabulary, "documents": world.documents}
+    inputs = {"start": world.t5, "vocabulary": world.vocabulary, "retrieval_set": world.documents}
     with pytest.raises(UserError, match="must not be parted"):
         run_stage("token_contrast", tmp_path / "made", {"steps": 1}, inputs=inputs, micro_batch_rows=2)
+
+
+@pytest.mark.parametrize("rows", ["contextual", "ordinary"])
+def test_what_was_learnt_is_found(tmp_path: Path, world: World, rows: str) -> None:
+    contextual = rows == "contextual"
+    made = trained(tmp_path / "model", world, 120, rows=world.vocabulary if contextual else None)
+    relevant = read_qrels(world.documents.path("qrels.parquet"))
+    for mode in ("marginal", "exact", "all") if contextual else ("marginal",):
+        spec = {"splits": ["train", "test"], "depth": 5, "decoding": {"mode": mode, "beam": 8}}
+        inputs = {"retriever": made, "retrieval_set": world.documents}
+        run = run_stage("generative_search", tmp_path / mode, spec, inputs=inputs)
+        found = read_run(run.path("run.parquet"))
+        assert len(found) == 24
+        hits = [next(iter(ranking)) in relevant[query] for query, ranking in found.items() if "train" in query]
+        # The two towns share their name, so that one of them comes second, unless their own rows tell them apart.
+        assert np.mean(hits) >= (1.0 if mode == "exact" else 14 / 16)
+        assert all(len(set(ranking)) == len(ranking) <= 5 for ranking in found.values())
+        assert run.manifest.counts["identifiers"] == (8 if mode == "exact" else 7)
+
+
+def test_a_search_of_another_set_is_refused(tmp_path: Path, world: World) -> None:
+    made = trained(tmp_path / "model", world, 1)
+    inputs = {"retriever": made, "retrieval_set": retrieval_set(tmp_path / "set", mislabelled=True)}
+    with pytest.raises(UserError, match="with the digest"):
+        run_stage("generative_search", tmp_path / "run", {}, inputs=inputs)

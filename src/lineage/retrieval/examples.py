@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerFast
 
 from lineage.artifact import Artifact
@@ -16,8 +14,9 @@ from lineage.config.retrieval_models import Reading
 from lineage.data.schema import read_columns
 from lineage.errors import UserError
 from lineage.progress import Progress
-from lineage.retrieval.schemas import DOCUMENTS, QRELS, QUERIES
+from lineage.retrieval import schemas
 from lineage.retrieval.sequences import cut
+from lineage.retrieval.tables import read_documents, read_qrels, read_queries
 from lineage.retrieval.titles import encoded
 
 
@@ -44,31 +43,32 @@ class Examples:
 
 
 def read_examples(
-    documents: Artifact, tokenizer: PreTrainedTokenizerFast, reading: Reading, *, with_documents: bool
+    retrieval_set: Artifact, tokenizer: PreTrainedTokenizerFast, reading: Reading, *, with_documents: bool
 ) -> Examples:
     """
     Raises:
         UserError: the set has no training query with a relevant document.
     """
-    ids = [one for (column,) in read_columns(documents.path(DOCUMENTS), ("id",)) for one in column]
-    row_of = {one: row for row, one in enumerate(ids)}
-    relevant: defaultdict[str, list[int]] = defaultdict(list)
-    for row in pq.read_table(documents.path(QRELS), columns=["query", "document", "grade"]).to_pylist():
-        if row["grade"] > 0:
-            relevant[row["query"]].append(row_of[row["document"]])
-    queries = pq.read_table(documents.path(QUERIES), columns=["id", "text", "split"]).to_pylist()
-    by_split: defaultdict[str, list[Example]] = defaultdict(list)
-    sources = encoded(tokenizer, [query["text"] for query in queries])
-    for query, tokens in zip(queries, sources, strict=True):
-        source = cut(tokens, reading.query_tokens)
-        by_split[query["split"]] += [Example(query["id"], source, document) for document in relevant[query["id"]]]
-    if not by_split["train"]:
+    path = retrieval_set.path(schemas.DOCUMENTS)
+    row_of = {document.id: row for row, document in enumerate(read_documents(path))}
+    grades = read_qrels(retrieval_set.path(schemas.QRELS))
+    of_split: dict[str, list[Example]] = {}
+    for split in ("train", "validation"):
+        queries = read_queries(retrieval_set.path(schemas.QUERIES), [split])
+        sources = encoded(tokenizer, [query.text for query in queries])
+        of_split[split] = [
+            Example(query.id, cut(tokens, reading.query_tokens), row_of[document])
+            for query, tokens in zip(queries, sources, strict=True)
+            for document, grade in grades.get(query.id, {}).items()
+            if grade > 0
+        ]
+    if not of_split["train"]:
         raise UserError(
-            f"{documents.folder}: no training query with a relevant document, so a retriever has nothing to learn from."
-            "\n  Read the set with `synthetic: {keywords: 2}`, which makes queries of documents."
+            f"{retrieval_set.folder}: no training query with a relevant document, so a retriever has nothing to learn"
+            " from.\n  Read the set with `synthetic: {keywords: 2}`, which makes queries of documents."
         )
-    texts = _documents(documents.path(DOCUMENTS), tokenizer, reading, len(ids)) if with_documents else []
-    return Examples(by_split["train"], by_split["validation"], texts)
+    texts = _documents(path, tokenizer, reading, len(row_of)) if with_documents else []
+    return Examples(of_split["train"], of_split["validation"], texts)
 
 
 def _documents(path: Path, tokenizer: PreTrainedTokenizerFast, reading: Reading, total: int) -> list[Example]:

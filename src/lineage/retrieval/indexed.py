@@ -9,23 +9,23 @@ from lineage.retrieval.schemas import DOCUMENTS
 from lineage.retrieval.vocabulary import Vocabulary
 
 
-def open_vocabulary(vocabulary: Artifact, documents: Artifact) -> Vocabulary:
+def open_vocabulary(vocabulary: Artifact, retrieval_set: Artifact) -> Vocabulary:
     """The vocabulary of an artifact (of rows, or of a retriever that holds one).
 
     Raises:
         UserError: it was made of other documents.
     """
     opened = Vocabulary.open(vocabulary.folder)
-    found = count_rows(documents.path(DOCUMENTS))
+    found = count_rows(retrieval_set.path(DOCUMENTS))
     if opened.num_documents != found:
         raise UserError(
-            f"{vocabulary.folder}: names {opened.num_documents:,} documents, but {documents.folder} has {found:,}.\n"
-            "  Build it again from this set."
+            f"{vocabulary.folder}: names {opened.num_documents:,} documents, but {retrieval_set.folder} has"
+            f" {found:,}.\n  Build it again from this set."
         )
-    made_of = vocabulary.manifest.inputs.get("documents")
-    if made_of != documents.digest:
+    made_of = vocabulary.manifest.inputs.get("retrieval_set")
+    if made_of != retrieval_set.digest:
         raise UserError(
             f"{vocabulary.folder}: was made of a retrieval set with the digest {str(made_of)[:12]}, but"
-            f" {documents.folder} has {documents.digest[:12]}.\n  Build it again from this set."
+            f" {retrieval_set.folder} has {retrieval_set.digest[:12]}.\n  Build it again from this set."
         )
     return opened

@@ -22,7 +22,12 @@ _BATCH_TOKENS = 16384
 
 
 def contextual_vocabulary(
-    config: ContextualVocabulary, *, encoder: Artifact, documents: Artifact, execution: Execution, out: ArtifactWriter
+    config: ContextualVocabulary,
+    *,
+    encoder: Artifact,
+    retrieval_set: Artifact,
+    execution: Execution,
+    out: ArtifactWriter,
 ) -> None:
     """Writes the table, its groups and the path of each document.
 
@@ -35,7 +40,7 @@ def contextual_vocabulary(
     tokenizer = open_t5_tokenizer(encoder.folder)
     model = open_t5(encoder.folder)
     context = Context(config.paragraphs, config.max_tokens)
-    path = documents.path(DOCUMENTS)
+    path = retrieval_set.path(DOCUMENTS)
     titles = read_titles(path, tokenizer, context)
     occurrences = Occurrences.of(titles)
     width = model.config.d_model

@@ -15,7 +15,7 @@ from lineage.training.session import Segment, keep_training, train_segment
 
 
 def pretrain_t5(
-    config: T5Pretraining, *, documents: Artifact, tokenizer: Artifact, execution: Execution, out: ArtifactWriter
+    config: T5Pretraining, *, retrieval_set: Artifact, tokenizer: Artifact, execution: Execution, out: ArtifactWriter
 ) -> None:
     """Writes a Hugging Face folder with its tokenizer and, if it was trained, resume state and log.
 
@@ -29,7 +29,7 @@ def pretrain_t5(
     trained, kept = {}, {}
     if config.steps:
         batches = CorruptedBatches(
-            read_documents(documents.path(DOCUMENTS), text_tokenizer), config, sentinels(text_tokenizer)
+            read_documents(retrieval_set.path(DOCUMENTS), text_tokenizer), config, sentinels(text_tokenizer)
         )
         segment = Segment(0, config.steps, config.steps)
         trained = train_segment(

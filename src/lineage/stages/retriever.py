@@ -31,7 +31,7 @@ def retriever(
     *,
     start: Artifact,
     vocabulary: Artifact | None,
-    documents: Artifact,
+    retrieval_set: Artifact,
     execution: Execution,
     out: ArtifactWriter,
 ) -> None:
@@ -52,13 +52,13 @@ def retriever(
     state = start.path(STATE) if config.first_step else None
     if vocabulary is None or config.decoder is None:
         model = open_t5(start.folder)
-        titles = read_titles(documents.path(DOCUMENTS), tokenizer, Context(0, 0))
+        titles = read_titles(retrieval_set.path(DOCUMENTS), tokenizer, Context(0, 0))
         paths = [titles.tokens(document).tolist() for document in range(titles.num_documents)]
         rows = Vocabulary.ordinary(len(output_table(model)), paths)
     else:
-        rows = open_vocabulary(vocabulary, documents)
+        rows = open_vocabulary(vocabulary, retrieval_set)
         model, state = _contextual(config, config.decoder, start, vocabulary, rows, state, out.state)
-    examples = read_examples(documents, tokenizer, reading, with_documents=reading.document_share > 0)
+    examples = read_examples(retrieval_set, tokenizer, reading, with_documents=reading.document_share > 0)
     batches = MixedBatches(
         {"queries": examples.training, "documents": examples.documents},
         {"queries": 1 - reading.document_share, "documents": reading.document_share},

@@ -27,7 +27,7 @@ def token_contrast(
     *,
     start: Artifact,
     vocabulary: Artifact,
-    documents: Artifact,
+    retrieval_set: Artifact,
     execution: Execution,
     out: ArtifactWriter,
 ) -> None:
@@ -45,13 +45,13 @@ def token_contrast(
             " query is compared with the rows of all queries of a step, which must not be parted.\n"
             "  Use one process without micro_batch_rows, or `rivals: total`."
         )
-    rows = open_vocabulary(vocabulary, documents)
+    rows = open_vocabulary(vocabulary, retrieval_set)
     table = torch.from_numpy(open_table(vocabulary.folder, rows).copy())
     model = with_rows(start.folder, table, scale_outputs=False, input_scale=1.0)
     output_table(model).requires_grad_(False)
     tokenizer = open_t5_tokenizer(start.folder)
     reading = Reading(query_tokens=config.query_tokens)
-    examples = read_examples(documents, tokenizer, reading, with_documents=False).training
+    examples = read_examples(retrieval_set, tokenizer, reading, with_documents=False).training
     make = path_batches(rows)
     if in_step:
         examples, of_example = per_token(examples, rows)
