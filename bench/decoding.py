@@ -256,9 +256,9 @@ def compare_calls(
     begin = time.perf_counter()
     names = repeated(model, trie, ids, beam, space.tree.depth)
     calls_seconds = time.perf_counter() - begin
-    wanted = Decoding(mode="all", beam=beam, documents=DOCUMENTS, rounds="paper", early_stopping="full")
+    wanted = Decoding(mode="all", beam=beam, rounds="paper", early_stopping="full")
     begin = time.perf_counter()
-    by_rounds = retrieve(model, space, ids, torch.ones_like(ids), wanted)
+    by_rounds = retrieve(model, space, ids, torch.ones_like(ids), wanted, depth=DOCUMENTS)
     rounds_seconds = time.perf_counter() - begin
     for query, one in enumerate(by_rounds):
         spelled = [tuple(symbols[offsets[at] : offsets[at + 1]].tolist()) for at in one.documents]
@@ -267,9 +267,9 @@ def compare_calls(
     print(f"{DOCUMENTS} documents a query: repeated generate {1000 * calls_seconds / len(ids):.0f} ms a query,")
     print(f"  rounds: paper {1000 * rounds_seconds / len(ids):.0f} ms, the same titles")
     for mode in ("max", "marginal"):
-        one_pass = Decoding.model_validate({"mode": mode, "beam": DOCUMENTS, "documents": DOCUMENTS})
+        one_pass = Decoding.model_validate({"mode": mode, "beam": DOCUMENTS})
         begin = time.perf_counter()
-        found = retrieve(model, space, ids, torch.ones_like(ids), one_pass)
+        found = retrieve(model, space, ids, torch.ones_like(ids), one_pass, depth=DOCUMENTS)
         seconds = time.perf_counter() - begin
         if any(len(set(one.documents)) != DOCUMENTS for one in found):
             raise SystemExit(f"{mode}: not {DOCUMENTS} different documents for each query")

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from scipy.stats import spearmanr
 
-from lineage.config.decoding import Decoding
+from lineage.config.decoding import Decoding, GenerativeSearch
 from lineage.retrieval.decoding.cached import CachedDecoder
 from lineage.retrieval.decoding.retrieve import Ranking, queries_together, retrieve
 from lineage.retrieval.decoding.scores import Continuations, Mode, continuations, log_mass
@@ -145,7 +145,7 @@ def prefix_function(identifiers: Sequence[Sequence[int]], first_row: Ints) -> ob
 def test_mode_all_equals_generate_duplicates_too(beam: int, stopping: str, penalty: float) -> None:
     first_row = rows_of_symbols(NUM_SYMBOLS)
     space = space_of(IDENTIFIERS, first_row)
-    wanted = {"mode": "all", "beam": beam, "documents": 1, "early_stopping": stopping, "length_penalty": penalty}
+    wanted = {"mode": "all", "beam": beam, "early_stopping": stopping, "length_penalty": penalty}
     finished = found_by(space, Decoding.model_validate(wanted))
     ids, mask = queries(3, space.num_rows)
     made = tiny(space.num_rows).generate(
@@ -203,7 +203,7 @@ def test_a_beam_of_n_finds_n_identifiers_or_all(corpus: list[list[int]]) -> None
     space = space_of(corpus, rows_of_symbols(NUM_SYMBOLS))
     for beam in (1, 2, 4):
         for mode in ("max", "marginal"):
-            finished = found_by(space, Decoding.model_validate({"mode": mode, "beam": beam, "documents": beam}), 2)
+            finished = found_by(space, Decoding.model_validate({"mode": mode, "beam": beam}), 2)
             assert ((finished.leaf >= 0).sum(dim=1) == min(beam, space.tree.num_leaves)).all()
 
 
@@ -253,18 +253,18 @@ def test_the_marginal_of_the_study_ranks_as_the_exact_one_does() -> None:
         assert spearmanr([exact[one] for one in exact], [ours[one] for one in exact]).statistic > 0.95
 
 
-def documents_found(wanted: Decoding, *, together: int | None = None) -> list[Ranking]:
+def documents_found(wanted: Decoding, *, depth: int, together: int | None = None) -> list[Ranking]:
     space = space_of(IDENTIFIERS, rows_of_symbols(NUM_SYMBOLS))
     ids, mask = queries(5, space.num_rows)
     model = tiny(space.num_rows)
     if together is None:
-        return retrieve(model, space, ids, mask, wanted)
+        return retrieve(model, space, ids, mask, wanted, depth=depth)
     parts = zip(ids.split(together), mask.split(together), strict=True)
-    return [one for part in parts for one in retrieve(model, space, *part, wanted)]
+    return [one for part in parts for one in retrieve(model, space, *part, wanted, depth=depth)]
 
 
 def test_documents_that_share_a_title_stand_together() -> None:
-    for one in documents_found(Decoding(documents=12, beam=12)):
+    for one in documents_found(Decoding(beam=12), depth=12):
         assert sorted(one.documents) == list(range(12))
         first, second = one.documents.index(1), one.documents.index(3)
         assert second == first + 1
@@ -273,13 +273,13 @@ def test_documents_that_share_a_title_stand_together() -> None:
 
 
 def test_fewer_documents_are_the_first_of_more() -> None:
-    many, few = documents_found(Decoding(documents=9, beam=12)), documents_found(Decoding(documents=4, beam=12))
+    many, few = documents_found(Decoding(beam=12), depth=9), documents_found(Decoding(beam=12), depth=4)
     assert [one.documents[:4] for one in many] == [one.documents for one in few]
 
 
 def test_how_many_queries_are_decoded_together_changes_nothing() -> None:
-    wanted = Decoding(documents=5, beam=6)
-    whole, parts = documents_found(wanted), documents_found(wanted, together=2)
+    wanted = Decoding(beam=6)
+    whole, parts = documents_found(wanted, depth=5), documents_found(wanted, depth=5, together=2)
     assert [one.documents for one in whole] == [one.documents for one in parts]
 
 
@@ -291,9 +291,9 @@ def test_memory_bounds_how_many_queries_are_decoded_together() -> None:
 
 
 def test_the_papers_rounds_find_everything_once_round_by_round() -> None:
-    wanted = Decoding(mode="all", beam=3, documents=11, rounds="paper", early_stopping="full")
-    by_rounds = documents_found(wanted)
-    first = documents_found(Decoding(mode="all", beam=3, documents=3, early_stopping="full"))
+    wanted = Decoding(mode="all", beam=3, rounds="paper", early_stopping="full")
+    by_rounds = documents_found(wanted, depth=11)
+    first = documents_found(Decoding(mode="all", beam=3, early_stopping="full"), depth=3)
     for one, begun in zip(by_rounds, first, strict=True):
         assert len(set(one.documents)) == len(one.documents) == 11
         leaves = list(dict.fromkeys(begun.leaves))
@@ -305,7 +305,7 @@ def test_a_model_of_another_vocabulary_is_refused() -> None:
     space = space_of(IDENTIFIERS, rows_of_symbols(NUM_SYMBOLS))
     ids, mask = queries(1, 5)
     with pytest.raises(ValueError, match="has 5 rows, but the tree was built for"):
-        retrieve(tiny(5), space, ids, mask, Decoding())
+        retrieve(tiny(5), space, ids, mask, Decoding(), depth=1)
 
 
 def test_a_vocabulary_is_searched_by_tokens_or_by_own_paths() -> None:
@@ -325,10 +325,32 @@ def test_a_tree_over_symbols_without_rows_is_refused() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ({"documents": 20, "beam": 10}, "raise beam to 20"),
-        ({"mode": "max", "history": "mean"}, "only `marginal` has a mean"),
+        ({"depth": 20}, r"raise decoding\.beam to 20"),
+        ({"decoding": {"mode": "max", "history": "mean"}}, "only `marginal` has a mean"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(raw: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Decoding.model_validate(raw)
+        GenerativeSearch.model_validate(raw)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("mode", ["all", "max", "marginal"])
+def test_nothing_is_read_back_from_the_gpu_between_steps(mode: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    device = torch.device("cuda")
+    first_row = rows_of_symbols(NUM_SYMBOLS)
+    space = SearchSpace.of(tree_of(IDENTIFIERS), first_row, device)
+    ids, mask = (one.to(device) for one in queries(3, space.num_rows))
+    wanted = Decoding.model_validate({"mode": mode, "beam": 4})
+    decoder = CachedDecoder(tiny(space.num_rows).to(device), ids, mask)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        finished = search(decoder, space, wanted, queries=3)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    on_cpu = SearchSpace.of(tree_of(IDENTIFIERS), first_row, CPU)
+    cpu_decoder = CachedDecoder(tiny(space.num_rows), ids.cpu(), mask.cpu())
+    expected = search(cpu_decoder, on_cpu, wanted, queries=3)
+    assert finished.leaf.cpu().tolist() == expected.leaf.tolist()

@@ -1,10 +1,11 @@
-"""How a generative retriever searches the tree of all identifiers."""
+"""How a generative retriever searches the tree of all identifiers: what the search stage reads."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lineage.config.base import Frozen
+from lineage.config.retrievers import Searching
 
 
 class Decoding(Frozen):
@@ -14,8 +15,6 @@ class Decoding(Frozen):
     """What stands for a title token with several rows. `all`: each row is a path of its own (the paper's). `max`: its
     best row. `marginal`: the sum over its rows, given the best row of each token before: an approximation of the exact
     marginal. `exact`: only the rows that the document itself was given."""
-    documents: Annotated[int, Field(ge=1)] = 10
-    """Documents wanted for each query."""
     beam: Annotated[int, Field(ge=1)] = 10
     """Partial titles kept after each token. Except in `all`, a beam of n surely finds n different titles. The released
     code uses 5."""
@@ -25,7 +24,7 @@ class Decoding(Frozen):
     """`never`: until nothing better can come. `full`: once `beam` titles are finished, better ones or not (the released
     code's `early_stopping=True`)."""
     rounds: Literal["one", "paper"] = "one"
-    """`one`: a single pass. `paper`: up to twice `documents` passes, each over a tree without the titles found before;
+    """`one`: a single pass. `paper`: up to twice `depth` passes, each over a tree without the titles found before;
     ranked by pass first and by score second."""
     renormalize_over_legal: bool = False
     """Divide by the probability of the rows that may follow, not of all rows."""
@@ -37,9 +36,25 @@ class Decoding(Frozen):
     def _possible(self) -> Self:
         if self.history == "mean" and self.mode != "marginal":
             raise ValueError(f"history is 'mean', but mode is '{self.mode}': only `marginal` has a mean over rows")
-        if self.rounds == "one" and self.documents > self.beam:
+        return self
+
+
+class GenerativeSearch(Searching):
+    """What a generative retriever finds for queries."""
+
+    depth: Annotated[int, Field(ge=1)] = 10
+    """Documents that are kept for a query."""
+    query_tokens: Annotated[int, Field(ge=2)] = 64
+    """Tokens of a query, end included; the rest is cut."""
+    decoding: Decoding = Decoding()
+    """How the tree of identifiers is searched."""
+
+    @model_validator(mode="after")
+    def _beam_is_wide_enough(self) -> Self:
+        beam = self.decoding.beam
+        if self.decoding.rounds == "one" and self.depth > beam:
             raise ValueError(
-                f"documents is {self.documents}, but a beam of {self.beam} may end with fewer titles: raise beam to"
-                f" {self.documents} or ask for fewer documents"
+                f"depth is {self.depth}, but a beam of {beam} may end with fewer titles: raise decoding.beam to"
+                f" {self.depth} or lower depth"
             )
         return self

@@ -204,8 +204,8 @@ def _written(arm: NarrowDecoder, pairs: Pairs, queries: Tensor) -> Tensor:
     space = SearchSpace.of(build(identifiers.ravel(), offsets), np.arange(pairs.num_tokens + 1), queries.device)
     words = pairs.words(queries).unsqueeze(1)
     beam = min(BEAM, pairs.documents)
-    wanted = Decoding(documents=ANSWERS, beam=beam, length_penalty=0.0)
-    found = retrieve(arm.model, space, words, torch.ones_like(words), wanted)
+    wanted = Decoding(beam=beam, length_penalty=0.0)
+    found = retrieve(arm.model, space, words, torch.ones_like(words), wanted, depth=ANSWERS)
     return torch.tensor([one.documents for one in found])
 
 

@@ -70,7 +70,7 @@ def dense_index(
     queries = read_queries(retrieval_set.path(schemas.QUERIES), config.splits)
     asked: list[Vectors] = []
     found = _found(config, index, names, queries, encoder, tokenizer, reading, asked)
-    weights = sum(one.bytes for name, one in model.manifest.files.items() if name.endswith(".safetensors"))
+    weights = sum(path.stat().st_size for path in model.folder.rglob("model*.safetensors"))
     size = (out.folder / INDEX).stat().st_size + weights
     search(found, out, queries=queries, tag="dense", index_bytes=size)
     exact = index.is_exact or not asked or recall_of_exact(index, vectors, np.concatenate(asked), config.depth)

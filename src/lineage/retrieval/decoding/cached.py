@@ -26,7 +26,9 @@ class CachedDecoder:
         self._embed = model.get_decoder().get_input_embeddings()
         self._num_queries = len(input_ids)
         self._states = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        self._mask = attention_mask
+        # Added to attention scores as it is; a mask of 0 and 1 transformers would read back from the device each step.
+        hidden = torch.finfo(self._states.dtype).min * (1 - attention_mask).to(self._states.dtype)
+        self._mask = hidden[:, None, None, :]
         self._beams = 1
         self._cache: EncoderDecoderCache | None = None
 

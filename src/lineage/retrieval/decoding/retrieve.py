@@ -33,9 +33,9 @@ class Ranking:
 
 
 def retrieve(
-    model: Any, space: SearchSpace, input_ids: Tensor, attention_mask: Tensor, settings: Decoding
+    model: Any, space: SearchSpace, input_ids: Tensor, attention_mask: Tensor, settings: Decoding, *, depth: int
 ) -> list[Ranking]:
-    """The documents of each of [query, token] padded queries, on the device of the model.
+    """The first `depth` documents of each of [query, token] padded queries, on the device of the model.
 
     Deterministic; float32 scores change in their last digits with the number of queries that are decoded together.
 
@@ -53,7 +53,7 @@ def retrieve(
     together = queries_together(space, settings, num_rows=rows)
     found: list[Ranking] = []
     for ids, mask in zip(input_ids.split(together), attention_mask.split(together), strict=True):
-        found += passes(model, space, ids, mask, settings)
+        found += passes(model, space, ids, mask, settings, depth)
     return found
 
 
@@ -87,25 +87,27 @@ def _ranking(space: SearchSpace, scores: NDArray[np.float32], leaves: NDArray[np
     return found
 
 
-def _in_one(model: Any, space: SearchSpace, ids: Tensor, mask: Tensor, settings: Decoding) -> list[Ranking]:
+def _in_one(model: Any, space: SearchSpace, ids: Tensor, mask: Tensor, settings: Decoding, depth: int) -> list[Ranking]:
     decoder = CachedDecoder(model, ids, mask)
-    return ranked(space, search(decoder, space, settings, queries=len(ids)), settings.documents)
+    return ranked(space, search(decoder, space, settings, queries=len(ids)), depth)
 
 
-def _in_rounds(model: Any, space: SearchSpace, ids: Tensor, mask: Tensor, settings: Decoding) -> list[Ranking]:
+def _in_rounds(
+    model: Any, space: SearchSpace, ids: Tensor, mask: Tensor, settings: Decoding, depth: int
+) -> list[Ranking]:
     """Passes over what earlier passes did not find, as the released code ranks: by pass first, by score second."""
     found = [Ranking() for _ in ids]
     removals = Removals.of(space, len(ids))
-    for _ in range(2 * settings.documents):
-        waiting = [at for at, one in enumerate(found) if len(one.documents) < settings.documents and removals.left(at)]
+    for _ in range(2 * depth):
+        waiting = [at for at, one in enumerate(found) if len(one.documents) < depth and removals.left(at)]
         if not waiting:
             break
         chosen = torch.tensor(waiting, device=ids.device)
         decoder = CachedDecoder(model, ids[chosen], mask[chosen])
         blocked = removals.blocked[chosen]
         finished = search(decoder, space, settings, queries=len(waiting), blocked=blocked)
-        for at, one in zip(waiting, ranked(space, finished, settings.documents), strict=True):
-            _append(found[at], one, settings.documents)
+        for at, one in zip(waiting, ranked(space, finished, depth), strict=True):
+            _append(found[at], one, depth)
             removals.remove(at, sorted(set(one.leaves)))
     return found
 
