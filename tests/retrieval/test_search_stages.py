@@ -95,6 +95,8 @@ def test_means_stand_apart_for_kinds_and_for_seen_documents(made: dict[str, Arti
         parts = [hits.loc[("bm25", kind, part), "queries"] for part in ("seen", "unseen", "all")]
         assert parts[0] + parts[1] == parts[2]
     assert set(means.split) == {"validation", "test"}
+    subjects = {row["cluster"] for row in queries(made["set"]).values() if row["split"] == "test"}
+    assert hits.loc[("bm25", "all", "all"), "clusters"] == len(subjects) < hits.loc[("bm25", "all", "all"), "queries"]
 
 
 def test_differences_pair_the_same_queries(made: dict[str, Artifact], tmp_path: Path) -> None:

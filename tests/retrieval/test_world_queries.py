@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -13,7 +15,7 @@ from lineage.config.retrieval_sets import WorldSet
 from lineage.errors import UserError
 from lineage.world.descriptions import CLAUSES
 from lineage.world.facts import ATTRIBUTES, has_article
-from lineage.world.queries import Query, world_queries
+from lineage.world.queries import Query, Question, unseen_articles, worded, world_queries
 from lineage.world.tables import GeneratedWorld
 from tests.retrieval.set_building import documents, judged, queries, taken
 from tests.stages.building import run_stage
@@ -41,6 +43,16 @@ def test_described_queries_hold_no_word_of_a_relevant_title() -> None:
     assert len(found) > 2000
     for one in found:
         assert not words(one.text) & words(named[one.subject.id]), one.text
+
+
+def test_a_wording_that_names_its_subject_is_not_taken() -> None:
+    """Its only clue is a value that is a word of its title."""
+    [entity] = [one for one in default_world().entities if one.id == "organisation-0000"]
+    [fact] = [one for one in default_world().facts if one.id == "organisation-0000.motto"]
+    named = replace(fact, value=entity.title.split()[0].lower())
+    question = Question(entity, None, (named,), (entity.id,), tells_test_fact=False)
+    assert worded("described", [question], 3, Random(0)) == []
+    assert len(worded("described", [replace(question, clues=(fact,))], 3, Random(0))) == 2
 
 
 def test_every_article_that_fits_is_relevant_and_no_other() -> None:
@@ -105,6 +117,17 @@ def test_a_share_of_articles_stays_unseen() -> None:
         assert len(trained) <= (1 - BOTH.unseen_share) * len(served)
     never = {one.id for one in default_world().entities if one.split == "never"}
     assert {one.subject.id for one in made() if one.split == "test"} >= never
+
+
+def test_unseen_articles_are_never_trained() -> None:
+    """A quarter of every band of popularity, whatever could be asked about them."""
+    served = [one for one in default_world().entities if has_article(one)]
+    chosen = unseen_articles(BOTH, served)
+    assert len(chosen) == pytest.approx(0.25 * len(served), abs=4)
+    trained = {document for one in made() if one.split == "train" for document in one.documents}
+    assert not chosen & trained
+    validated = {document for one in made() if one.split == "validation" for document in one.documents}
+    assert len(chosen & validated) > 20, "but models are chosen on them too"
 
 
 def test_training_follows_popularity() -> None:

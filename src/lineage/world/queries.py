@@ -60,7 +60,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """What may be asked in several wordings."""
 
     subject: Entity
@@ -79,11 +79,11 @@ class _Question:
 def world_queries(config: WorldSet, entities: Sequence[Entity], facts: Sequence[Fact]) -> list[Query]:
     """All queries, in the order of their subjects: training, validation, test."""
     served = [entity for entity in entities if has_article(entity)]
-    unseen = _unseen(config, served)
+    unseen = unseen_articles(config, served)
     known = _Known(served, facts)
     queries: list[Query] = []
     for kind in config.kinds:
-        pools: dict[str, list[_Question]] = {}
+        pools: dict[str, list[Question]] = {}
         for entity in served:
             found = known.described(entity, config.max_relevant) if kind == "described" else known.named(entity)
             pools[entity.id] = list(found)
@@ -109,7 +109,7 @@ def _dealt(config: WorldSet, served: Sequence[Entity], questions: dict[str, int]
     return {one.id: int(number) for one, number in zip(served, numbers, strict=True)}
 
 
-def _unseen(config: WorldSet, served: Sequence[Entity]) -> set[str]:
+def unseen_articles(config: WorldSet, served: Sequence[Entity]) -> set[str]:
     """A share of the articles, popular and unpopular ones alike: of every few in order of popularity some."""
     ranked = [one.id for one in sorted(served, key=lambda entity: -entity.popularity)]
     random = stream(config.seed, "unseen articles")
@@ -136,7 +136,7 @@ class _Known:
         titles = [one.title for one in served]
         self._shared = {title for title in titles if titles.count(title) > 1}
 
-    def described(self, entity: Entity, max_relevant: int) -> Iterator[_Question]:
+    def described(self, entity: Entity, max_relevant: int) -> Iterator[Question]:
         """One or two clues that fit few articles, with everything that can be asked beside."""
         own = self._facts[entity.id]
         for clues in (one for size in range(1, _MOST_CLUES + 1) for one in combinations(own, size)):
@@ -148,13 +148,13 @@ class _Known:
             tells = any(_is_tested(one) for one in told)
             asked = [one for one in own if one not in clues and one.attribute not in _NOT_ASKED]
             for fact in (None, *(asked if len(documents) == 1 else ())):
-                yield _Question(entity, fact, clues, documents, tells or (fact is not None and _is_tested(fact)))
+                yield Question(entity, fact, clues, documents, tells or (fact is not None and _is_tested(fact)))
 
-    def named(self, entity: Entity) -> Iterator[_Question]:
+    def named(self, entity: Entity) -> Iterator[Question]:
         """One question a fact; none about people who share their name."""
         for fact in self._facts[entity.id] if entity.title not in self._shared else ():
             if fact.attribute not in _NOT_ASKED:
-                yield _Question(entity, fact, (), (entity.id,), _is_tested(fact))
+                yield Question(entity, fact, (), (entity.id,), _is_tested(fact))
 
 
 def _is_tested(fact: Fact) -> bool:
@@ -162,9 +162,9 @@ def _is_tested(fact: Fact) -> bool:
     return fact.level is not None
 
 
-def _by_split(config: WorldSet, questions: Iterable[_Question], unseen: set[str]) -> dict[str, list[_Question]]:
+def _by_split(config: WorldSet, questions: Iterable[Question], unseen: set[str]) -> dict[str, list[Question]]:
     """The questions that tell no test fact."""
-    by_split: dict[str, list[_Question]] = {"train": [], "validation": [], "test": []}
+    by_split: dict[str, list[Question]] = {"train": [], "validation": [], "test": []}
     for one in questions:
         if not one.tells_test_fact:
             by_split[_split_of(config, one, unseen)].append(one)
@@ -172,27 +172,27 @@ def _by_split(config: WorldSet, questions: Iterable[_Question], unseen: set[str]
 
 
 def _queries_about(
-    config: WorldSet, kind: str, entity: Entity, by_split: dict[str, list[_Question]], training: int
+    config: WorldSet, kind: str, entity: Entity, by_split: dict[str, list[Question]], training: int
 ) -> Iterator[Query]:
     random = stream(config.seed, "queries", kind, entity.id)
     each = config.evaluation_per_document
     for split, number in (("train", training), ("validation", each), ("test", each)):
-        for index, (question, text) in enumerate(_worded(kind, by_split[split], number, random)):
+        for index, (question, text) in enumerate(worded(kind, by_split[split], number, random)):
             yield _query(f"{entity.id}.{kind}.{split}.{index}", kind, split, question, text)
 
 
-def _leveled(config: WorldSet, kind: str, questions: Iterable[_Question]) -> Iterator[Query]:
+def _leveled(config: WorldSet, kind: str, questions: Iterable[Question]) -> Iterator[Query]:
     """One test query for each fact with an exposure level."""
-    pools: dict[str, list[_Question]] = {}
+    pools: dict[str, list[Question]] = {}
     for one in questions:
         if one.fact is not None and one.fact.level is not None:
             pools.setdefault(one.fact.id, []).append(one)
     for fact, pool in pools.items():
-        for question, text in _worded(kind, pool, 1, stream(config.seed, "test queries", kind, fact)):
+        for question, text in worded(kind, pool, 1, stream(config.seed, "test queries", kind, fact)):
             yield _query(f"{fact}.{kind}", kind, "test", question, text)
 
 
-def _split_of(config: WorldSet, question: _Question, unseen: set[str]) -> str:
+def _split_of(config: WorldSet, question: Question, unseen: set[str]) -> str:
     """The same for every wording; articles that stay unseen are asked about in validation and test only."""
     lot = stream(config.seed, "query split", question.key).random()
     if not unseen.isdisjoint(question.documents):
@@ -202,9 +202,9 @@ def _split_of(config: WorldSet, question: _Question, unseen: set[str]) -> str:
     return "validation" if lot < _TRAIN_SHARE + _VALIDATION_SHARE else "test"
 
 
-def _worded(kind: str, pool: Sequence[_Question], number: int, random: Random) -> list[tuple[_Question, str]]:
+def worded(kind: str, pool: Sequence[Question], number: int, random: Random) -> list[tuple[Question, str]]:
     """Up to `number` different texts; every question of the pool is worded before one is worded again."""
-    found: dict[str, _Question] = {}
+    found: dict[str, Question] = {}
     order = list(pool)
     random.shuffle(order)
     for question in order * _WORDINGS:
@@ -216,20 +216,20 @@ def _worded(kind: str, pool: Sequence[_Question], number: int, random: Random) -
     return [(question, text) for text, question in found.items()]
 
 
-def _text(kind: str, question: _Question, random: Random) -> str:
+def _text(kind: str, question: Question, random: Random) -> str:
     if question.fact is None:
         return identification(question.subject, question.clues, random)
     subject = phrase(question.subject) if kind == "named" else description(question.subject, question.clues, random)
     return random.choice(ATTRIBUTES[question.fact.attribute].questions).format(s=subject)
 
 
-def _names(question: _Question, text: str) -> bool:
+def _names(question: Question, text: str) -> bool:
     """Whether a word of the title stands in the text."""
     title = {word.lower() for word in _WORD.findall(question.subject.title)}
     return not title.isdisjoint(word.lower() for word in _WORD.findall(text))
 
 
-def _query(name: str, kind: str, split: str, question: _Question, text: str) -> Query:
+def _query(name: str, kind: str, split: str, question: Question, text: str) -> Query:
     return Query(
         id=name,
         kind=kind,
