@@ -272,6 +272,11 @@ def test_documents_that_share_a_title_stand_together() -> None:
         assert one.scores == sorted(one.scores, reverse=True)
 
 
+def test_a_title_by_several_paths_is_named_once() -> None:
+    for one in documents_found(Decoding(mode="all", beam=12), depth=12):
+        assert len(set(one.documents)) == len(one.documents) < 12
+
+
 def test_fewer_documents_are_the_first_of_more() -> None:
     many, few = documents_found(Decoding(beam=12), depth=9), documents_found(Decoding(beam=12), depth=4)
     assert [one.documents[:4] for one in many] == [one.documents for one in few]
