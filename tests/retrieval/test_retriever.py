@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 
 from lineage.artifact import Artifact
-from lineage.config.retrieval_models import Reading
 from lineage.errors import UserError
 from lineage.models.decoder_heads import decoder_states
 from lineage.models.encoder_decoder import open_t5, open_t5_tokenizer, output_table
@@ -99,7 +98,7 @@ def test_queries_of_other_documents_do_not_generalise(tmp_path: Path, world: Wor
 def test_the_loss_is_that_of_the_own_paths(tmp_path: Path, world: World) -> None:
     made = trained(tmp_path / "retriever", world, 1)
     tokenizer, rows = open_t5_tokenizer(world.t5.folder), Vocabulary.open(world.vocabulary.folder)
-    examples = read_examples(world.documents, tokenizer, Reading(), with_documents=False).validation
+    examples = read_examples(world.documents, tokenizer, query_tokens=64, document_tokens=None).validation
     model = open_t5(made.folder).eval()
     nats, count = 0.0, 0
     for one in examples:
@@ -154,7 +153,7 @@ def test_a_renewed_vocabulary_replaces_rows_targets_and_moments(
 
 
 def test_documents_can_be_read_beside_queries(tmp_path: Path, world: World) -> None:
-    made = trained(tmp_path / "retriever", world, 10, rows=None, reading={"document_share": 0.25})
+    made = trained(tmp_path / "retriever", world, 10, rows=None, document_share=0.25)
     assert made.manifest.counts["passes"] == {"queries": 60 / 16, "documents": 20 / 8}
 
 

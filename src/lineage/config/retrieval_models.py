@@ -88,18 +88,6 @@ class T5Pretraining(Frozen):
     """Optimizer steps; 0 keeps the random weights, as a control for what pretraining is worth."""
 
 
-class Reading(Frozen):
-    """What a generative retriever reads."""
-
-    query_tokens: Annotated[int, Field(ge=2)] = 64
-    """Tokens of a query, end included; the rest is cut."""
-    document_tokens: Annotated[int, Field(ge=2)] = 128
-    """Tokens of a document's text where it is read instead of a query."""
-    document_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of what is read that is documents, whose own identifier is the answer; so an ordinary vocabulary sees the
-    text that a contextual one was made of."""
-
-
 class DecoderTable(Frozen):
     """How the decoder uses its contextual rows."""
 
@@ -121,8 +109,13 @@ class DecoderTable(Frozen):
 class RetrieverRun(Frozen):
     """The part of a generative retriever's training that all its segments share."""
 
-    reading: Reading = Reading()
-    """What is read."""
+    query_tokens: Annotated[int, Field(ge=2)] = 64
+    """Tokens of a query, end included; the rest is cut."""
+    document_tokens: Annotated[int, Field(ge=2)] = 128
+    """Tokens of a document's text where it is read instead of a query."""
+    document_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of what is read that is documents, whose own identifier is the answer; so an ordinary vocabulary sees the
+    text that a contextual one was made of."""
     decoder: DecoderTable | None = DecoderTable()
     """How contextual rows are used; None: the ordinary vocabulary of the T5, tied and scaled as it is."""
     measure_every: Annotated[int, Field(ge=1)] = 100

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerFast
 
 from lineage.artifact import Artifact
-from lineage.config.retrieval_models import Reading
 from lineage.data.schema import read_columns
 from lineage.errors import UserError
 from lineage.progress import Progress
@@ -43,9 +42,10 @@ class Examples:
 
 
 def read_examples(
-    retrieval_set: Artifact, tokenizer: PreTrainedTokenizerFast, reading: Reading, *, with_documents: bool
+    retrieval_set: Artifact, tokenizer: PreTrainedTokenizerFast, *, query_tokens: int, document_tokens: int | None
 ) -> Examples:
-    """
+    """Queries are cut behind `query_tokens`, documents behind `document_tokens`; None reads none.
+
     Raises:
         UserError: the set has no training query with a relevant document.
     """
@@ -57,7 +57,7 @@ def read_examples(
         queries = read_queries(retrieval_set.path(schemas.QUERIES), [split])
         sources = encoded(tokenizer, [query.text for query in queries])
         of_split[split] = [
-            Example(query.id, cut(tokens, reading.query_tokens), row_of[document])
+            Example(query.id, cut(tokens, query_tokens), row_of[document])
             for query, tokens in zip(queries, sources, strict=True)
             for document, grade in grades.get(query.id, {}).items()
             if grade > 0
@@ -67,16 +67,16 @@ def read_examples(
             f"{retrieval_set.folder}: no training query with a relevant document, so a retriever has nothing to learn"
             " from.\n  Read the set with `synthetic: {keywords: 2}`, which makes queries of documents."
         )
-    texts = _documents(path, tokenizer, reading, len(row_of)) if with_documents else []
+    texts = _documents(path, tokenizer, document_tokens, len(row_of)) if document_tokens else []
     return Examples(of_split["train"], of_split["validation"], texts)
 
 
-def _documents(path: Path, tokenizer: PreTrainedTokenizerFast, reading: Reading, total: int) -> list[Example]:
+def _documents(path: Path, tokenizer: PreTrainedTokenizerFast, longest: int, total: int) -> list[Example]:
     found: list[Example] = []
     with Progress("reading documents", total=total, unit="documents") as progress:
         for ids, texts in read_columns(path, ("id", "text")):
             for one, tokens in zip(ids, encoded(tokenizer, _lines_joined(texts)), strict=True):
-                found.append(Example(one, cut(tokens, reading.document_tokens), len(found)))
+                found.append(Example(one, cut(tokens, longest), len(found)))
             progress.advance(len(ids))
     return found
 

@@ -47,7 +47,7 @@ def retriever(
     """
     out.kind = "retriever"
     assert (vocabulary is None) == (config.decoder is None), "contextual rows need both a vocabulary and its settings"
-    settings, reading = config.optimization, config.reading
+    settings, share = config.optimization, config.document_share
     tokenizer = open_t5_tokenizer(start.folder)
     state = start.path(STATE) if config.first_step else None
     if vocabulary is None or config.decoder is None:
@@ -58,10 +58,11 @@ def retriever(
     else:
         rows = open_vocabulary(vocabulary, retrieval_set)
         model, state = _contextual(config, config.decoder, start, vocabulary, rows, state, out.state)
-    examples = read_examples(retrieval_set, tokenizer, reading, with_documents=reading.document_share > 0)
+    longest = config.document_tokens if share else None
+    examples = read_examples(retrieval_set, tokenizer, query_tokens=config.query_tokens, document_tokens=longest)
     batches = MixedBatches(
         {"queries": examples.training, "documents": examples.documents},
-        {"queries": 1 - reading.document_share, "documents": reading.document_share},
+        {"queries": 1 - share, "documents": share},
         settings,
         batch_pairs=settings.batch_pairs,
         steps=config.steps,

@@ -6,7 +6,7 @@ import torch
 
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.execution import Execution
-from lineage.config.retrieval_models import Reading, TokenContrast
+from lineage.config.retrieval_models import TokenContrast
 from lineage.errors import UserError
 from lineage.losses.identifiers import token_contrast as contrast_in_step
 from lineage.losses.identifiers import total_contrast
@@ -50,8 +50,8 @@ def token_contrast(
     model = with_rows(start.folder, table, scale_outputs=False, input_scale=1.0)
     output_table(model).requires_grad_(False)
     tokenizer = open_t5_tokenizer(start.folder)
-    reading = Reading(query_tokens=config.query_tokens)
-    examples = read_examples(retrieval_set, tokenizer, reading, with_documents=False).training
+    read = read_examples(retrieval_set, tokenizer, query_tokens=config.query_tokens, document_tokens=None)
+    examples = read.training
     make = path_batches(rows)
     if in_step:
         examples, of_example = per_token(examples, rows)
