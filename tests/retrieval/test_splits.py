@@ -97,5 +97,5 @@ def test_synthetic_queries_teach_unlabelled_documents_and_show_none(tmp_path: Pa
     assert not any(row["seen"] for row in synthetic)
     assert not queries(made)["q2"]["seen"]
     assert ("d4:synthetic:0", "d4", 1) in judged(made)
-    everything = taken(tmp_path / "all", folder, **{**spec, "synthetic": {"keywords": 1, "of": "all"}})
+    everything = taken(tmp_path / "all", folder, **{**spec, "synthetic": {"keywords": 1, "documents": "all"}})
     assert len(queries(everything)) == 3 + len(CORPUS)

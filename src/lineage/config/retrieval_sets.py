@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 class Synthetic(Frozen):
     """Training queries that are made from the text of documents."""
 
-    of: Literal["unlabelled", "all"] = "unlabelled"
+    documents: Literal["unlabelled", "all"] = "unlabelled"
     """`unlabelled`: documents without a training query of the source; `all`: every document."""
     sentences: NonNegativeInt = 0
     """Sentences of the text, so many a document: each is a query."""

@@ -75,7 +75,7 @@ def _documents(raw: RawSet, config: SetReading, folder: Path, writer: _Writer) -
             ids.add(document.id)
             missing.discard(document.id)
             characters += len(text)
-            if config.synthetic.of == "all" or document.id not in writer.trained:
+            if config.synthetic.documents == "all" or document.id not in writer.trained:
                 writer.synthetic(synthetic_queries(config.synthetic, SourceDocument(document.id, title, text)))
             progress.advance()
     ids.check(lambda: _places(path), remedy="Give every document an id of its own.")
