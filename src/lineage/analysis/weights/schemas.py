@@ -59,7 +59,7 @@ MODULES = pa.schema(
         *_ESTIMATE,
     ]
 )
-"""`modules.parquet`: `other` is null where a statistic is of one vector. A pair stands once, in the config's order."""
+"""`modules.parquet`: `other` is null where a statistic is of one vector. A pair stands once, in the order of names."""
 
 SLOPE, SLOPE_RANDOM, SLOPE_COSINE, LOSS = ("slope", "slope_random", "slope_cosine", "loss")
 FIRST_ORDER = pa.schema(
