@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted import conversations, knowledge, layers, merging, retrieval, table, tuning
+from tests.planted import conversations, decoding, knowledge, layers, merging, retrieval, table, tuning
 from tests.planted.bug import Bug
 
 REPOSITORY = Path(__file__).parents[2]
-BUGS = [*table.BUGS, *knowledge.BUGS, *conversations.BUGS, *merging.BUGS, *layers.BUGS, *retrieval.BUGS, *tuning.BUGS]
+MODULES = (table, knowledge, conversations, merging, layers, retrieval, decoding, tuning)
+BUGS = [bug for module in MODULES for bug in module.BUGS]
 SOURCE = REPOSITORY / "src" / "lineage"
 NO_TESTS_FAILED, SOME_TESTS_FAILED = 0, 1
 """Exit codes of pytest; the others mean that it could not run the test at all."""
