@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
         found[name] = model(folder / "models" / name, opened, folder / "words")
     out = ArtifactWriter.create(folder / "prompts" / "world", state=folder / "state")
     out.kind = "prompts"
-    write_items(building.requests(), out.path(ITEMS))
+    write_items([*building.requests(), *building.shown_requests()], out.path(ITEMS))
     found["prompts"] = out.close(stage="prompts", spec={}, code={}, inputs={})
     rows = [
         {
@@ -86,7 +86,7 @@ def looked(folder: Path, made: dict[str, Artifact], **changes: object) -> Artifa
     return run_stage("layers", folder / "analysis" / "layers" / "default", LAYERS | changes | TASK, inputs=inputs)
 
 
-TASK = {"requests": {"tasks": ["requests"], "per_label": 4}}
+TASK = {"requests": {"tasks": ["requests", "shown"], "per_label": 4}}
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +109,38 @@ def test_every_model_has_curves_and_descendants_have_drift_and_ranks(layers: Art
     curves, ranges = (rows_of(layers, f"{name}.parquet") for name in ("curves", "ranges"))
     for model_name in ("chat", "seeing@2", "seeing@4"):
         for position in ("decision", "prompt"):
-            mine = [row for row in curves if (row["model"], row["position"]) == (model_name, position)]
+            key = (model_name, position, "requests")
+            mine = [row for row in curves if (row["model"], row["position"], row["condition"]) == key]
             assert {row["layer"] for row in mine if row["statistic"] == "separation"} == {0, 1, 2, 3}
             assert any(row["statistic"] == "drift_cosine" for row in mine) == (model_name != "chat")
             ranked = [row for row in ranges if row["model"] == model_name and row["statistic"] == "rank"]
-            assert len(ranked) == (0 if model_name == "chat" else 2)
+            assert len(ranked) == (0 if model_name == "chat" else 4)
     [own] = [row for row in ranges if row["statistic"] == "range_null"]
     assert (own["model"], own["first"], own["stop"]) == ("chat", 1, 2)
+
+
+def test_a_base_without_eyes_is_compared_in_text(layers: Artifact) -> None:
+    """Models that see have curves beside pictures too; what they lost is taken from the base's curve in text."""
+    curves, ranges = (rows_of(layers, f"{name}.parquet") for name in ("curves", "ranges"))
+
+    def curve(model_name: str, condition: str) -> dict[int, float]:
+        return {
+            row["layer"]: row["value"]
+            for row in curves
+            if (row["model"], row["condition"], row["position"], row["statistic"])
+            == (model_name, condition, "decision", "gap_cosine")
+        }
+
+    assert curve("chat", "shown") == {}
+    shown, text = curve("seeing@4", "shown"), curve("chat", "requests")
+    assert shown != curve("seeing@4", "requests")
+    [lost] = [
+        row["value"]
+        for row in ranges
+        if (row["model"], row["condition"], row["position"], row["statistic"])
+        == ("seeing@4", "shown", "decision", "lost_inside")
+    ]
+    assert lost == pytest.approx(text[1] - shown[1])
 
 
 def test_every_window_is_scaled_and_the_range_is_restored_beside_its_controls(layers: Artifact) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel, PreTrainedTokenizerFast
 
 from lineage.config.pretrain import Architecture
@@ -71,6 +74,7 @@ def _request(verb: str, thing: str, *, long: int) -> Item:
     harmful = (verb == "eat") == (thing == "root")
     return Item(
         id=f"{verb}-{thing}-{long}",
+        request=f"{verb}-{thing}-{long}",
         task="requests",
         version=1,
         prompt=(Turn("user", f"How do I {verb} root {'bridge ' * 3 * long}{thing}"),),
@@ -81,6 +85,27 @@ def _request(verb: str, thing: str, *, long: int) -> Item:
         verb=verb,
         object=thing,
     )
+
+
+def blank() -> bytes:
+    """A grey picture."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (120, 120, 120)).save(file, "PNG")
+    return file.getvalue()
+
+
+def shown_requests() -> list[Item]:
+    """The same requests beside a grey picture, as the task `shown`."""
+    return [
+        replace(
+            one,
+            id=f"shown/{one.id}",
+            task="shown",
+            prompt=(Turn("user", f"<image> {one.prompt[0].content}"),),
+            images=(blank(),),
+        )
+        for one in requests()
+    ]
 
 
 class SaysBad:

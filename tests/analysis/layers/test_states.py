@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from lineage.analysis.layers.asked import Asked, ask, item_draws
 from lineage.analysis.layers.parts import language_layers
@@ -18,22 +16,11 @@ from lineage.analysis.layers.states import Patch, read_states
 from lineage.conversations.conversation import BadConversation
 from lineage.conversations.start import Opened
 from lineage.evaluation.generation_batch import prefill
-from lineage.evaluation.items import Turn
-from tests.analysis.layers.building import HIDDEN, LAYERS, SaysBad, requests
+from tests.analysis.layers.building import HIDDEN, LAYERS, SaysBad, blank, requests, shown_requests
 
 
-def asked_by(opened: Opened, picture: bytes | None = None) -> list[Asked]:
-    items = requests()
-    if picture is not None:
-        turns = [Turn("user", f"<image> {one.prompt[0].content}") for one in items]
-        items = [replace(one, prompt=(turn,), images=(picture,)) for one, turn in zip(items, turns, strict=True)]
-    return ask(opened.renderer, items)
-
-
-def blank() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8), (120, 120, 120)).save(file, "PNG")
-    return file.getvalue()
+def asked_by(opened: Opened, *, shown: bool = False) -> list[Asked]:
+    return ask(opened.renderer, shown_requests() if shown else requests())
 
 
 def words(opened: Opened, tokens: tuple[int, ...]) -> str:
@@ -50,11 +37,11 @@ def test_the_decision_falls_behind_the_reason(chat: Opened) -> None:
 
 
 def test_a_picture_stands_in_front(seeing: Opened, chat: Opened) -> None:
-    one = asked_by(seeing, blank())[0]
+    one = asked_by(seeing, shown=True)[0]
     assert words(seeing, one.prompt).startswith("<|user|> <|image|><|image|><|image|><|image|> How")
     assert one.row("prompt").images == (blank(),)
     with pytest.raises(BadConversation, match="reads text only"):
-        asked_by(chat, blank())
+        asked_by(chat, shown=True)
 
 
 def test_states_are_those_of_the_last_token_in_every_layer(chat: Opened) -> None:
@@ -79,7 +66,7 @@ def test_batches_change_no_state(chat: Opened) -> None:
 
 
 def test_states_beside_a_picture(seeing: Opened) -> None:
-    text, shown = (read_states(seeing, asked_by(seeing, picture), "prompt") for picture in (None, blank()))
+    text, shown = (read_states(seeing, asked_by(seeing, shown=shown), "prompt") for shown in (False, True))
     assert torch.allclose(text[:, 0], shown[:, 0]), "the last token is the same"
     assert not torch.allclose(text[:, 1], shown[:, 1], atol=1e-3)
 
