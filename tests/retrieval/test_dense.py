@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 import torch
@@ -158,6 +159,24 @@ def test_an_index_is_opened_only_with_its_own_model_and_documents(tmp_path: Path
     (tmp_path / ORIGIN).write_text("{}")
     with pytest.raises(UserError, match="no index that can be read"):
         NearestIndex.open(tmp_path, **same)
+
+
+@pytest.mark.gpu
+def test_an_index_on_the_gpu_finds_what_it_found() -> None:
+    if faiss.get_num_gpus() == 0:
+        pytest.skip("needs faiss-gpu and a CUDA device")
+    index = NearestIndex.build(drawn(200, 16), "Flat", model="m", documents="d")
+    moved = index.on_gpu()
+    assert moved is not index and moved.is_exact
+    queries = drawn(20, 16, seed=1)
+    np.testing.assert_array_equal(moved.search(queries, 5)[1], index.search(queries, 5)[1])
+
+
+def test_without_a_gpu_an_index_stays_where_it_is() -> None:
+    if faiss.get_num_gpus() > 0:
+        pytest.skip("there is one")
+    index = NearestIndex.build(drawn(20, 4), "Flat", model="m", documents="d")
+    assert index.on_gpu() is index
 
 
 def test_queries_of_another_width_are_refused() -> None:

@@ -36,6 +36,8 @@ class NearestIndex:
 
     def __init__(self, index: Any, origin: Origin):
         self._index, self.origin = index, origin
+        self.is_exact = isinstance(faiss.downcast_index(index), faiss.IndexFlat)
+        """Whether it finds what comparing with every vector finds."""
 
     @classmethod
     def build(cls, vectors: Vectors, factory: str, *, model: str, documents: str) -> NearestIndex:
@@ -60,10 +62,14 @@ class NearestIndex:
             ) from error
         return cls(index, Origin(model, documents, rows, width, factory))
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether it finds what comparing with every vector finds."""
-        return isinstance(faiss.downcast_index(self._index), faiss.IndexFlat)
+    def on_gpu(self) -> NearestIndex:
+        """The same vectors on the first GPU; itself where FAISS was built without GPUs, or has no such index there."""
+        kinds = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexIVFPQ)
+        if faiss.get_num_gpus() == 0 or not isinstance(faiss.downcast_index(self._index), kinds):
+            return self
+        moved = NearestIndex(faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, self._index), self.origin)
+        moved.is_exact = self.is_exact
+        return moved
 
     def search(self, queries: Vectors, depth: int) -> tuple[Vectors, NDArray[np.int64]]:
         """([query, depth] inner products, [query, depth] rows), best first; rows are -1 where fewer were found."""

@@ -67,6 +67,8 @@ def dense_index(
     out.run["build"] = {"seconds": time.perf_counter() - started}
     out.reserve(2 * vectors.nbytes)
     index.save(out.folder)
+    if device_for(execution).type == "cuda":
+        index = index.on_gpu()
     queries = read_queries(retrieval_set.path(schemas.QUERIES), config.splits)
     asked: list[Vectors] = []
     found = _found(config, index, names, queries, encoder, tokenizer, reading, asked)
