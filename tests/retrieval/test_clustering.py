@@ -210,6 +210,14 @@ def test_any_groups_get_nearest_rows_of_their_own(groups: list[list[tuple[int, i
         np.testing.assert_allclose(chosen, distances.min(axis=1), atol=1e-4)
 
 
+def test_the_first_of_equally_near_centers_takes_a_point() -> None:
+    values = torch.tensor([[[-1.0], [0.0], [1.0], [1.0]]], dtype=torch.float64)
+    points = Points.of(values, torch.tensor([[1.0, 1.0, 0.5, 0.5]], dtype=torch.float64), block=10)
+    centers = torch.tensor([[[[-1.0], [1.0]]]], dtype=torch.float64)
+    moved = lloyd(points, centers, max_iter=1, tol=0.0)
+    assert moved.flatten().tolist() == [-0.5, 1.0]
+
+
 def test_distinct_vectors_are_numbered_by_first_occurrence() -> None:
     vectors = np.array([[2.0], [1.0], [2.0], [2.0], [1.0]], np.float32)
     found = distinct_vectors(vectors, np.array([0, 3, 5]))

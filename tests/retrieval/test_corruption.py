@@ -15,6 +15,7 @@ from lineage.errors import UserError
 from lineage.models.encoder_decoder import END, PAD, open_t5_tokenizer
 from lineage.retrieval.corruption import CorruptedBatches, read_documents, sentinels, span_lengths
 from lineage.retrieval.schemas import DOCUMENTS
+from lineage.retrieval.sequences import cut
 from tests.retrieval.building import TEXTS, TITLES, retrieval_set, tokenizer_folder
 
 SENTINELS = list(range(90, 100))
@@ -98,3 +99,9 @@ def test_nothing_to_read_is_refused(tmp_path: Path) -> None:
     tokenizer = open_t5_tokenizer(tokenizer_folder(tmp_path / "tokenizer"))
     with pytest.raises(UserError, match="no document of at least 4 tokens"):
         read_documents(retrieval_set(tmp_path / "set", ["Lake"], ["a boat"]).path(DOCUMENTS), tokenizer)
+
+
+def test_what_is_cut_keeps_its_end() -> None:
+    assert cut([5, 6, 7], 3) == [5, 6, END]
+    assert cut([5, 6], 3) == [5, 6, END]
+    assert cut([5], 3) == [5, END]

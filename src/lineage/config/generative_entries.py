@@ -1,0 +1,55 @@
+"""Contextual vocabularies and generative retrievers as an experiment names them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lineage.config.decoding import GenerativeSearch
+from lineage.config.models import ModelReference, Name
+from lineage.config.retrieval_models import ContextualVocabulary, DecoderTable, RetrieverRun, TokenContrast
+
+
+class VocabularyEntry(ContextualVocabulary):
+    """A named contextual vocabulary of the documents of a set."""
+
+    set: Name
+    """Retrieval set whose documents it names."""
+    encoder: ModelReference
+    """T5 whose encoder reads them."""
+
+
+class GenerativeEntry(GenerativeSearch, RetrieverRun):
+    """A generative retriever and its run.
+
+    BASE of arXiv 2210.02068 has a `vocabulary`; ASYNC renews it every `refresh_steps`; CONTRA begins with `contrast`.
+    Without `vocabulary` the decoder writes the tokens of the T5.
+    """
+
+    stage: Literal["generative"]
+    """Trains a generative retriever and searches with it."""
+    set: Name
+    """Retrieval set that it learns and searches."""
+    start: ModelReference
+    """T5 that it starts from."""
+    vocabulary: Name | None = None
+    """Contextual vocabulary (from `vocabularies`) of this set; None: the ordinary one."""
+    decoder: DecoderTable = DecoderTable()
+    """How contextual rows are used."""
+    contrast: TokenContrast | None = None
+    """Contrastive training before; its steps count."""
+    refresh_steps: Annotated[int, Field(ge=1)] | None = None
+    """The encoder that is being trained makes the vocabulary anew every so many steps; None: never. An epoch is
+    training queries / `optimization.batch_pairs` steps."""
+
+    @model_validator(mode="after")
+    def _only_rows_are_renewed(self) -> "GenerativeEntry":
+        for key in ("contrast", "refresh_steps"):
+            if self.vocabulary is None and getattr(self, key) is not None:
+                raise ValueError(f"{key} is set, but there is no `vocabulary` that it could renew")
+        return self
+
+    @property
+    def segment_ends(self) -> list[int]:
+        """Steps at which the vocabulary is renewed, and the last step."""
+        every = self.refresh_steps or self.steps
+        return [*range(every, self.steps, every), self.steps]
