@@ -33,7 +33,7 @@ class GenerativeEntry(GenerativeSearch, RetrieverRun):
     """T5 that it starts from."""
     vocabulary: Name | None = None
     """Contextual vocabulary (from `vocabularies`) of this set; None: the ordinary one."""
-    decoder: DecoderTable = DecoderTable()
+    decoder: DecoderTable = DecoderTable()  # pyright: ignore[reportIncompatibleVariableOverride]
     """How contextual rows are used."""
     contrast: TokenContrast | None = None
     """Contrastive training before; its steps count."""
