@@ -3,6 +3,7 @@
 # make test-all   everything, the slow tests and planted bugs too
 # make check  formatting, types, workflow lint
 # make docs   regenerate the config reference and the JSON schema
+# make site   build the documentation into site/
 # make pins   write the versions that are installed now to envs/
 SHELL := bash
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 ENV ?= cpu
 TARGETS ?=
 
-.PHONY: run test test-all check docs pins clean-venv
+.PHONY: run test test-all check docs site pins clean-venv
 
 run: $(VENV)/installed-$(ENV)
 	$(BIN)/snakemake $(TARGETS)
@@ -32,6 +33,9 @@ check: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/lineage config schema > workflow/schemas/config.schema.json
 	$(BIN)/lineage config docs > docs/config.md
+
+site: $(VENV)/installed-dev
+	$(BIN)/python -m mkdocs build --strict
 
 pins: $(VENV)/installed-dev
 	$(BIN)/python envs/pin.py
