@@ -16,7 +16,9 @@ include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/judges.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/layers.smk"
 include: "workflow/rules/knowledge.smk"
+include: "workflow/rules/safety.smk"
 
 
 rule all:
@@ -48,6 +50,12 @@ rule scores:
     "Measure every model."
     input:
         manifests("scores/"),
+
+
+rule inside:
+    "Look into weights and layers, and draw what is found."
+    input:
+        manifests("analysis/weights/", "analysis/layers/", "analysis/layer_figures"),
 
 
 onsuccess:

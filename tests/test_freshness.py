@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.freshness import PACKAGE_ROOT, canonical, code_fingerprint
+from lineage.freshness import PACKAGE_ROOT, canonical, code_fingerprint, module_fingerprint
 
 
 @pytest.fixture
@@ -79,3 +79,17 @@ def test_relative_imports_are_followed(copy: Path) -> None:
     (copy / "data" / "planted.py").write_text("VALUE = 1\n")
     edit(copy / "data" / "order.py", lambda text: text + "\nfrom . import planted as _planted\n")
     assert "lineage.data.planted" in code_fingerprint("pretrain", copy)
+
+
+def test_data_of_a_package_below_counts_for_those_who_import_it_only(copy: Path) -> None:
+    """Words of a judge beside the measuring of pretraining must retrain nothing."""
+    before = {stage: code_fingerprint(stage, copy) for stage in ("pretrain", "score_safety")}
+    edit(copy / "evaluation" / "judges" / "patterns" / "refusals.toml", lambda text: text + "\n# another\n")
+    after = {stage: code_fingerprint(stage, copy) for stage in before}
+    assert [stage for stage in before if before[stage] != after[stage]] == ["score_safety"]
+
+
+def test_a_module_has_a_fingerprint_of_its_own() -> None:
+    found = module_fingerprint("lineage.evaluation.generation")
+    assert {"lineage.evaluation.generation", "lineage.conversations.render", "torch"} <= set(found)
+    assert not any(name.startswith("lineage.evaluation.judges") for name in found)

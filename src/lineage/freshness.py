@@ -63,13 +63,21 @@ def job_fingerprint(spec: dict[str, Any], code: dict[str, str], inputs: dict[str
 def code_fingerprint(stage: str, root: Path | None = None) -> dict[str, str]:
     """`{module: hash}` of what the stage can run of `lineage`, and the versions of the packages that it imports.
 
+    `root` is the folder of the package (a copy in tests).
+    """
+    return module_fingerprint(f"{PACKAGE}.stages.{stage}", root)
+
+
+def module_fingerprint(start: str, root: Path | None = None) -> dict[str, str]:
+    """The same of one module, such as `lineage.evaluation.generation`: for what a stage keeps beyond its own code.
+
     `root` is the folder of the package (a copy in tests). Package data (any file that is not Python, beside a module of
     the closure) counts too.
     """
     root = root or PACKAGE_ROOT
     fingerprint: dict[str, str] = {"contract": str(FORMAT), "python": _minor(platform.python_version())}
     folders: set[Path] = set()
-    for module, path in sorted(_closure(f"{PACKAGE}.stages.{stage}", root).items()):
+    for module, path in sorted(_closure(start, root).items()):
         parsed = _parse(path, path.stat().st_mtime_ns, path.stat().st_size)
         if module not in PLUMBING:
             fingerprint[module] = parsed.digest
@@ -121,7 +129,7 @@ def _closure(start: str, root: Path) -> dict[str, Path]:
                 todo.extend(f"{base}.{member}" for member in members)
                 todo.extend(_ancestors(base))
     if start not in found:
-        raise ModuleNotFoundError(f"no stage module {start} under {root}")
+        raise ModuleNotFoundError(f"no module {start} under {root}")
     return found
 
 
@@ -180,8 +188,11 @@ def _is_bare_string(statement: ast.AST) -> bool:
 
 
 def _package_data(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix not in (".py", ".pyc", ".pyi") and "__pycache__" not in path.parts:
+    """Files beside a module and in folders of data below it; a package below it has its own, which its modules need."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
+            yield from _package_data(path)
+        elif path.is_file() and path.suffix not in (".py", ".pyc", ".pyi"):
             yield path
 
 

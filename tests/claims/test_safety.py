@@ -14,7 +14,7 @@ from lineage.claims.safety import CLAIMS as SAFETY
 from lineage.claims.safety.choice import arm_volume, best_on_validation, compared_arms
 from lineage.claims.safety.gates import GATES, check_gates
 from lineage.claims.safety.measures import attack_success, helpfulness, not_refused, over_refusal, trade_off, volume
-from lineage.claims.safety.study import Study
+from lineage.claims.safety.study import Answers, Study
 from lineage.claims.slices import Slice, Statistic, measure
 from tests.claims.safety_building import DIGEST, MODELS, Made, study
 
@@ -69,6 +69,8 @@ def test_the_volume_is_the_product_of_its_axes(full: Study) -> None:
     point = trade_off(full, "merged")
     assert volume(full, "merged").value == pytest.approx(point.volume)
     assert point.safety == pytest.approx(0.95, abs=0.03)
+    assert point.compliance == pytest.approx(0.94, abs=0.03)
+    assert point.helpfulness == pytest.approx(0.94, abs=0.03)
 
 
 def test_gates_hold_here_and_each_can_fail(full: Study) -> None:
@@ -130,6 +132,21 @@ def test_a_sweep_is_compared_as_if_it_had_the_trials_of_the_others(full: Study) 
     two = arm_volume(sweep, ["merged", "poor"], trials=2)
     assert two.value == pytest.approx(alone[0])
     assert best_on_validation(sweep, ["poor", "merged"]) == "merged"
+
+
+def test_models_are_chosen_on_validation_items() -> None:
+    """The one that is better on test items and worse on validation items is not taken."""
+    good, poor = MODELS["merged"], Made(0.4, 0.5, 0.1, 0.8, 0.8)
+    one = study({**MODELS, "lucky": poor, "plain": good})
+    lucky, plain = one.answers["lucky"], one.answers["plain"]
+
+    def swapped(mine: Answers, other: Answers) -> Answers:
+        validation = [each for each in other.examples if each.split == "validation"]
+        return Answers(mine.name, [each for each in mine.examples if each.split == "test"] + validation)
+
+    mixed = replace(one, answers={**one.answers, "lucky": swapped(lucky, plain), "plain": swapped(plain, lucky)})
+    assert volume(mixed, "lucky").value < volume(mixed, "plain").value
+    assert best_on_validation(mixed, ["plain", "lucky"]) == "lucky"
 
 
 def test_a_parent_that_validates_better_stands_for_the_merge() -> None:

@@ -43,7 +43,7 @@ def _decoder() -> PreTrainedModel:
     assert isinstance(end, int)
     config = LlamaConfig(
         vocab_size=len(words()), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=96, initializer_range=0.35, eos_token_id=end, tie_word_embeddings=False,
+        max_position_embeddings=256, initializer_range=0.35, eos_token_id=end, tie_word_embeddings=False,
     )  # fmt: skip
     model = LlamaForCausalLM(config).eval()
     with torch.no_grad():

@@ -138,8 +138,8 @@ def test_an_end_token_of_the_generation_config_ends_too(monkeypatch: pytest.Monk
 
 
 def test_a_prompt_without_room_for_its_answer_is_refused() -> None:
-    with pytest.raises(UserError, match=r"item p22.*reads at most 96"):
-        answers(reader(), [prompt(22)], Decoding(max_new_tokens=90))
+    with pytest.raises(UserError, match=r"item p22.*reads at most 256"):
+        answers(reader(), [prompt(22)], Decoding(max_new_tokens=240))
 
 
 def test_a_picture_for_a_model_without_eyes_is_refused() -> None:

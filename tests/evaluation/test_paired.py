@@ -49,6 +49,7 @@ def test_crossed_items_count_with_the_product_of_both_factors() -> None:
     one = draws([verbs, ["same"] * 4], samples=40, seed=3).weights
     other = draws([["same"] * 4, objects], samples=40, seed=3).weights
     assert (both == one * other).all()
+    assert (one != 1).any() and (other != 1).any()
     assert draws([verbs, ["a", "b", "c", "a"]], samples=5, seed=0).groups == 2
 
 

@@ -10,11 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted import conversations, decoding, generative, knowledge, layers, merging, retrieval, table, tuning
+from tests.planted import (
+    conversations,
+    decoding,
+    generative,
+    knowledge,
+    layers,
+    merging,
+    retrieval,
+    safety,
+    table,
+    tuning,
+)
 from tests.planted.bug import Bug
 
 REPOSITORY = Path(__file__).parents[2]
-MODULES = (table, knowledge, conversations, merging, layers, retrieval, decoding, generative, tuning)
+MODULES = (table, knowledge, conversations, merging, layers, retrieval, safety, decoding, generative, tuning)
 BUGS = [bug for module in MODULES for bug in module.BUGS]
 SOURCE = REPOSITORY / "src" / "lineage"
 NO_TESTS_FAILED, SOME_TESTS_FAILED = 0, 1

@@ -47,7 +47,7 @@ REMEDIES = {
     "labelled": "Set `labelled.path` to a file of labelled responses, relative to `data_root`, or absolute.",
     "model": "Set `path` to a folder of the model that judges, relative to `data_root`, or absolute.",
     "prompt": "Set `prompt_path` to a file with the prompt of the model that judges, as its page gives it.",
-    "slices": "Set `knowledge.slices` to a folder of kept statistics, or to null to judge this experiment alone.",
+    "slices": "Set `slices` of the study to a folder of kept statistics, or to null to judge this experiment alone.",
 }
 
 

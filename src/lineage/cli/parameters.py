@@ -20,13 +20,18 @@ from lineage.config.imported import ImportModel
 from lineage.config.injection import Inject, Injections
 from lineage.config.judges import Judge
 from lineage.config.knowledge import Knowledge
+from lineage.config.layers import LayerFigures, Layers
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
+from lineage.config.prompts import Prompts
 from lineage.config.safety_data import SafetyData
 from lineage.config.safety_filter import SafetyFilter
+from lineage.config.safety_score import SafetyScore
+from lineage.config.safety_study import SafetyStudy
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
 from lineage.config.tuning import Alignment, ContrastiveTower, PreferenceTuning, Tuning
+from lineage.config.weights import Weights
 from lineage.config.world import World
 
 CONFIGS: dict[str, type[BaseModel]] = {
@@ -41,6 +46,7 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "conversations": Conversations,
     "preferences": Preferences,
     "filter_conversations": SafetyFilter,
+    "prompts": Prompts,
     "judge": Judge,
     "tower": ContrastiveTower,
     "align": Alignment,
@@ -49,12 +55,17 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "merge": Merge,
     "exposures": Exposures,
     "score_language": LanguageScore,
+    "score_safety": SafetyScore,
+    "weights": Weights,
+    "layers": Layers,
+    "layer_figures": LayerFigures,
     "facts": Facts,
     "injections": Injections,
     "inject": Inject,
     "acquisition": Acquisition,
     "forecast": Forecast,
     "knowledge": Knowledge,
+    "safety": SafetyStudy,
 }
 """Config of each stage, without the stage's module (it may import torch). A test compares them with the signatures."""
 

@@ -15,12 +15,17 @@ from lineage.config.forecast import Forecast
 from lineage.config.injection import InjectionNull, Run
 from lineage.config.judges import JudgeReading
 from lineage.config.knowledge import KnowledgeComparisons
+from lineage.config.layers import LayersEntry
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ModelEntry, ModelReference, Name
+from lineage.config.prompts import PromptReading
 from lineage.config.safety_data import SafetyData
+from lineage.config.safety_entry import SafetyEntry
 from lineage.config.safety_filter import SafetyFilter
+from lineage.config.safety_study import SafetyStudyEntry
 from lineage.config.score import LanguageScore
 from lineage.config.tokenizer import Tokenizer, Tokens
+from lineage.config.weights import WeightsEntry
 from lineage.config.world import World
 
 PATHVARS = ("results", "logs", "benchmarks", "resources", "reports", "stats", "temp")
@@ -154,10 +159,21 @@ class Experiment(Frozen):
     judges: dict[Name, JudgeReading] = {}
     """Who tells refusals from answers: rules, a trained classifier, a language model; each measured on labelled
     responses."""
+    prompts: dict[Name, PromptReading] = {}
+    """What models are asked when their safety is measured: prompt sets by name."""
     models: dict[Name, ModelEntry] = {}
     """The lineage: models by name, each with its stage and parents."""
     scores: ScoresEntry | None = None
     """First scores; None measures nothing."""
+    safety: SafetyEntry | None = None
+    """Study 2: models that are asked prompt sets, and how; None asks none."""
+    weights: dict[Name, WeightsEntry] = {}
+    """Study 2: task vectors, and what losses do along them; analyses by name."""
+    layers: dict[Name, LayersEntry] = {}
+    """Study 2: where a model and its descendants tell harmful requests from benign ones; analyses by name."""
+    safety_study: SafetyStudyEntry | None = None
+    """Study 2: claims about safety, over-refusal and helpfulness, and about facts and refusals in one model; None
+    leaves them out."""
     knowledge: KnowledgeEntry | None = None
     """Study 1: facts injected, acquired and forgotten; None leaves it out."""
 

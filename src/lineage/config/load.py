@@ -17,7 +17,7 @@ from lineage.errors import UserError
 
 NAMED_SECTIONS = (
     "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "judges",
-    "prompts", "models", "models.<name>.shares",
+    "prompts", "models", "models.<name>.shares", "weights", "weights.<name>.vectors", "weights.<name>.losses", "layers",
     "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
 """Sections that map names to entries; an overlay removes an entry, or a whole section, by setting it to null."""

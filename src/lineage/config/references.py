@@ -8,8 +8,11 @@ from lineage.config.experiment import WORLD, CorpusEntry, Experiment, ForecastEn
 from lineage.config.facts import FactReading
 from lineage.config.injection import PLACEBO
 from lineage.config.judge_references import judge_references
+from lineage.config.layer_references import layer_models, layer_references
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
+from lineage.config.safety_references import safety_references
+from lineage.config.safety_study_references import safety_study_references
 from lineage.config.tuning_references import tuning_references
 
 TWIN = "_twin"
@@ -24,7 +27,8 @@ def check_references(experiment: Experiment) -> list[Mistake]:
     A message that starts with a verb continues its path; any other stands behind a colon.
     """
     mistakes = [*_data_references(experiment), *_model_references(experiment), *_study_references(experiment)]
-    mistakes += [*tuning_references(experiment), *judge_references(experiment)]
+    mistakes += [*tuning_references(experiment), *judge_references(experiment), *safety_references(experiment)]
+    mistakes += [*layer_references(experiment), *safety_study_references(experiment)]
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:
@@ -204,6 +208,10 @@ def _model_references(experiment: Experiment) -> Iterator[Mistake]:
     if experiment.scores is not None:
         for position, reference in enumerate(experiment.scores.models or []):
             yield from _model_reference(experiment, f"scores.models.{position}", reference)
+    for position, measured in enumerate(experiment.safety.models if experiment.safety else []):
+        yield from _model_reference(experiment, f"safety.models.{position}.model", measured.model)
+    for path, reference in layer_models(experiment):
+        yield from _model_reference(experiment, path, reference)
 
 
 def _model_reference(experiment: Experiment, path: str, reference: str) -> Iterator[Mistake]:

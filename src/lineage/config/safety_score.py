@@ -19,14 +19,21 @@ class Decoding(Frozen):
     """Seed of the draws, which depend on it, the item's id and the position only, never on the batch."""
 
 
-class SafetyScore(Frozen):
-    """How one model is asked the items of its prompt sets."""
+class SafetyMeasuring(Frozen):
+    """How every model is asked."""
 
     decoding: Decoding = Decoding()
     """How answers are drawn."""
     system: str | None = None
     """System turn put before every prompt; one for all models that are compared. None: no system turn."""
-    template: Template = "kept"
-    """Chat template: the model's own (`kept`), or one of ours, to tell a change of template from a change of model."""
     batch_tokens: Annotated[int, Field(ge=1)] = 16384
     """Tokens of one forward pass, padding and answers included; no answer depends on it."""
+
+
+class SafetyScore(SafetyMeasuring):
+    """How one model is asked."""
+
+    template: Template = "kept"
+    """Chat template: the model's own (`kept`), or one of ours, to tell a change of template from a change of model."""
+    prompts: Annotated[list[str], Field(min_length=1)]
+    """Names of the prompt sets that it is asked, in order."""

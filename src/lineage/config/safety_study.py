@@ -87,6 +87,28 @@ class Vectors(Frozen):
     """What a harmless task of as many steps changed."""
 
 
+class SafetyStudyEntry(Frozen):
+    """Study 2 and where it meets the others: what adaptation, safety tuning and merging do to refusals and facts."""
+
+    roles: SafetyRoles
+    """Which model plays which part in which claim: models that `safety.models` measures, by reference or by the name
+    of their scores."""
+    weights: DesignName | None = None
+    """Analysis from `weights` whose task vectors S4 reads; None: S4 is not testable."""
+    vectors: Vectors | None = None
+    """Task vectors of that analysis, by their part in S4."""
+    layers: DesignName | None = None
+    """Analysis from `layers` that S5 reads; None: S5 is not testable."""
+    layers_model: ModelReference | None = None
+    """The adapted model of that analysis; None: the part `seeing`."""
+    design: DesignName = "default"
+    """Name of what all slices share that are judged together: models, data, prompts. A digest of their specs, all but
+    seed and null world, goes with it: slices of one name and different digests are refused."""
+    slices: str | None = None
+    """Folder of the `statistics.csv` of other seeds and null worlds, which the ledger reads beside this one's, relative
+    to the folder in which snakemake runs; None: this one alone."""
+
+
 class SafetyStudy(SafetyRoles):
     """The parts, and the slice that they are measured in."""
 
@@ -102,6 +124,8 @@ class SafetyStudy(SafetyRoles):
     """Optimizer steps since `chat` that stand behind each model."""
     vectors: Vectors | None = None
     """Task vectors of S4."""
+    layers_model: str | None = None
+    """The adapted model of S5; None: the part `seeing`."""
     null: SafetyStudyNull = "none"
     """Presumed cause that the world or the data of this slice lack."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -11,6 +11,7 @@ from lineage.config.experiment import Experiment
 from lineage.plan.claims import claims_job
 from lineage.plan.job import Job, Plan, model_folder, stage_spec
 from lineage.plan.measuring import measuring_jobs
+from lineage.plan.safety_study import safety_study_job
 
 __all__ = ["Job", "Plan", "ancestors", "make_plan", "model_folder", "stage_spec"]
 
@@ -35,3 +36,5 @@ def _jobs(experiment: Experiment) -> Iterator[Job]:
     yield from measuring_jobs(experiment)
     if experiment.knowledge is not None:
         yield claims_job(experiment, experiment.knowledge)
+    if experiment.safety_study is not None:
+        yield safety_study_job(experiment, experiment.safety_study)

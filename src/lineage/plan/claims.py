@@ -58,10 +58,10 @@ def design_digest(experiment: Experiment, compared: Mapping[str, Any], inputs: M
 
 def _full_world(experiment: Experiment) -> Experiment:
     """The experiment without its null world, if it is one."""
-    world, study = (
-        section and section.model_copy(update={"null": "none"}) for section in (experiment.world, experiment.knowledge)
-    )
-    return experiment.model_copy(update={"world": world, "knowledge": study})
+    names = ("world", "knowledge", "safety_data")
+    sections = {name: getattr(experiment, name) for name in names}
+    full = {name: one and one.model_copy(update={"null": "none"}) for name, one in sections.items()}
+    return experiment.model_copy(update=full)
 
 
 def _unseeded(node: Any) -> Any:

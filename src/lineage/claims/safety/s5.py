@@ -44,15 +44,20 @@ def area(study: Study, *, position: str) -> Measured:
 
 
 def _range(study: Study, statistic: str, position: str) -> Measured:
-    equal = {"model": study.model("seeing"), "condition": REQUESTS, "position": position, "statistic": statistic}
+    equal = {"model": _adapted(study), "condition": REQUESTS, "position": position, "statistic": statistic}
     return _cell(study.layers, equal, missing="no range of safety layers was found on `chat`")
+
+
+def _adapted(study: Study) -> str:
+    """The adapted model that the layers are compared in: a deeper one than `seeing`, where the study has one."""
+    return study.roles.layers_model or study.model("seeing")
 
 
 def recovery(study: Study) -> Measured:
     """Refusals that come back when the range is restored, minus those of as many layers elsewhere."""
     check_gates(study, CHAT_GATES)
     equal = {
-        "model": study.model("seeing"),
+        "model": _adapted(study),
         "intervention": RESTORE,
         "role": "range",
         "requests": "harmful",
