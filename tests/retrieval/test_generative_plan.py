@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from lineage.config.experiment import Experiment
 from lineage.config.generative_entries import GenerativeEntry, VocabularyEntry
+from lineage.config.generative_references import generative_references, vocabulary_references
 from lineage.plan.generative import generative_jobs, vocabulary_jobs
 from lineage.plan.job import Job
 
@@ -76,3 +77,38 @@ def test_contra_begins_with_contrast_and_starts_from_it() -> None:
 def test_an_ordinary_vocabulary_cannot_be_renewed(key: str) -> None:
     with pytest.raises(ValidationError, match=f"{key} is set, but there is no `vocabulary`"):
         jobs(vocabulary=None, **{key: {"steps": 5} if key == "contrast" else 4})
+
+
+def mistakes(**changes: Any) -> list[str]:
+    models = Experiment.model_validate(
+        {
+            "experiment": "x",
+            "models": {
+                "t5": {"stage": "import", "path": "somewhere"},
+                "base": {"stage": "pretrain", "tokens": "main", "steps": 3, "start": "t5"},
+            },
+        }
+    ).models
+    fields = {"stage": "generative", "set": "s", "start": "t5", "steps": 10, "vocabulary": "rows"} | changes
+    entry = GenerativeEntry.model_validate(fields)
+    found = [*generative_references("retrievers.r", entry, models=models, vocabularies=VOCABULARIES)]
+    found += vocabulary_references("rows", VOCABULARIES["rows"], models=models, sets=["s"])
+    return [f"{path} {message}" for path, message in found]
+
+
+def test_what_is_named_has_to_be_there() -> None:
+    assert mistakes() == []
+    (unknown,) = mistakes(vocabulary="row")
+    assert unknown.startswith("retrievers.r.vocabulary is 'row', which is no vocabulary. Did you mean 'rows'?")
+    (other,) = mistakes(set="other")
+    assert other == "retrievers.r.vocabulary is 'rows', which names documents of 's', not 'other'"
+    (no_t5,) = mistakes(start="base@3")
+    assert no_t5 == (
+        "retrievers.r.start is 'base@3', a model of stage 'pretrain', but a generative retriever needs a T5: t5"
+    )
+
+
+def test_a_vocabulary_needs_its_set() -> None:
+    (unknown,) = vocabulary_references("rows", VOCABULARIES["rows"], models={}, sets=["world"])
+    assert unknown[0] == "vocabularies.rows.set"
+    assert "'s', which is no retrieval set" in unknown[1]
