@@ -12,6 +12,8 @@ from lineage.cli.inventory import Found, read_json
 from lineage.config.acquisition import Acquisition
 from lineage.config.conversations import Conversations, Preferences
 from lineage.config.corpus import Corpus
+from lineage.config.decoding import GenerativeSearch
+from lineage.config.dense import BiEncoder, Bottleneck, DenseIndex
 from lineage.config.documents import Documents
 from lineage.config.exposures import Exposures
 from lineage.config.facts import Facts
@@ -66,6 +68,10 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "forecast": Forecast,
     "knowledge": Knowledge,
     "safety": SafetyStudy,
+    "bi_encoder": BiEncoder,
+    "dense_index": DenseIndex,
+    "generative_search": GenerativeSearch,
+    "bottleneck": Bottleneck,
 }
 """Config of each stage, without the stage's module (it may import torch). A test compares them with the signatures."""
 
