@@ -84,11 +84,11 @@ BUGS = [
         """        if clip_norm is not None and norm > clip_norm:
             torch.nn.utils.clip_grads_with_norm_(engine.parameters, clip_norm, torch.tensor(norm))
         for group in engine.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         engine.optimizer.step()
 """,
         """        for group in engine.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         engine.optimizer.step()
         if clip_norm is not None and norm > clip_norm:
             torch.nn.utils.clip_grads_with_norm_(engine.parameters, clip_norm, torch.tensor(norm))
@@ -112,8 +112,8 @@ BUGS = [
     Bug(
         "norms and biases decay",
         "training/optimizer.py",
-        '"weight_decay": 0.0}',
-        '"weight_decay": config.weight_decay}',
+        "decay = config.weight_decay if parameter.ndim >= 2 else 0.0",
+        "decay = config.weight_decay",
         "tests/training/test_optimizer.py::test_only_matrices_decay_and_each_parameter_is_in_one_group",
     ),
     Bug(
