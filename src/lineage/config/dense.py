@@ -77,11 +77,11 @@ class Bottleneck(Frozen):
     """Layers of each."""
     steps: Annotated[int, Field(ge=1)] = 1000
     """Optimizer steps of encoder and decoder, the same at each width."""
-    table_steps: Annotated[int, Field(ge=1)] = 2000
-    """Optimizer steps of the free vectors."""
+    table_steps: Annotated[int, Field(ge=1)] = 4000
+    """Optimizer steps of the free vectors, each on all queries: in batches they end far from what they can do."""
     batch_queries: Annotated[int, Field(ge=1)] = 128
-    """Queries of a step; every query is compared with all documents."""
+    """Queries of a step of encoder and decoder; every query is compared with all documents."""
     optimization: Optimizer = Optimizer(peak_learning_rate=3e-3, weight_decay=0.0, schedule="linear")
     """Learning rate, optimizer and seed of encoder and decoder."""
-    table: Optimizer = Optimizer(peak_learning_rate=3e-2, weight_decay=0.0, schedule="linear")
+    table: Optimizer = Optimizer(peak_learning_rate=0.1, weight_decay=0.0, schedule="linear")
     """Learning rate, optimizer and seed of the free vectors."""

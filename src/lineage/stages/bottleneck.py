@@ -70,7 +70,8 @@ def _row(
     optimizer, steps = (config.table, config.table_steps) if free else (config.optimization, config.steps)
     model = _built(config, pairs, arm, dimension, seed=optimizer.seed)
     written = arm == "generative"
-    batches = QueryBatches(pairs, written=written, size=config.batch_queries, steps=steps, seed=optimizer.seed)
+    size = pairs.num_queries if free else config.batch_queries
+    batches = QueryBatches(pairs, written=written, size=size, steps=steps, seed=optimizer.seed)
     run = train(
         model,
         batches=batches,
