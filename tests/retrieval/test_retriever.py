@@ -248,3 +248,10 @@ def test_a_search_of_another_set_is_refused(tmp_path: Path, world: World) -> Non
     inputs = {"retriever": made, "retrieval_set": retrieval_set(tmp_path / "set", mislabelled=True)}
     with pytest.raises(UserError, match="with the digest"):
         run_stage("generative_search", tmp_path / "run", {}, inputs=inputs)
+
+
+def test_a_t5_from_elsewhere_is_imported(tmp_path: Path, world: World) -> None:
+    made = run_stage("import_model", tmp_path / "imported", {}, source=world.t5.folder)
+    assert made.manifest.counts["model_type"] == "t5"
+    rows = vocabulary(tmp_path / "rows", world, made)
+    assert trained(tmp_path / "retriever", world, 1, start=made, rows=rows).manifest.counts["steps_in_all"] == 1

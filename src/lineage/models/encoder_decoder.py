@@ -116,8 +116,11 @@ def has_own_rows(folder: Path) -> bool:
     return getattr(_config(folder), "decoder_rows", None) is not None
 
 
-def open_t5(folder: Path) -> T5ForConditionalGeneration:
+def open_t5(folder: Path, *, writes: bool = True) -> T5ForConditionalGeneration:
     """Loads a T5, with or without a decoder vocabulary of its own, in float32, every tensor from the folder's files.
+
+    With `writes` false the decoder will write nothing (only the encoder is asked, or its tables are replaced later), so
+    an output table that transformers cannot keep is no mistake.
 
     Raises:
         UserError: no T5, no safetensors, or weights that do not fit the config.
@@ -125,7 +128,7 @@ def open_t5(folder: Path) -> T5ForConditionalGeneration:
     config, tensors = _config(folder), _tensors(folder)
     tables = [tensors.pop(name) for name in _TABLES if name in tensors]
     own = has_own_rows(folder)
-    if not own and not all(_same(table, tensors[_SHARED]) for table in tables):
+    if writes and not own and not all(_same(table, tensors[_SHARED]) for table in tables):
         raise UserError(
             f"{folder}: the decoder's output table is not the encoder's (T5 1.1 and later), and transformers ties them"
             " since version 5.\n  Give the retriever a contextual vocabulary, which replaces both decoder tables."

@@ -38,7 +38,7 @@ def contextual_vocabulary(
     """
     out.kind = "vocabulary"
     tokenizer = open_t5_tokenizer(encoder.folder)
-    model = open_t5(encoder.folder)
+    model = open_t5(encoder.folder, writes=False)
     context = Context(config.paragraphs, config.max_tokens)
     path = retrieval_set.path(DOCUMENTS)
     titles = read_titles(path, tokenizer, context)

@@ -18,6 +18,7 @@ from lineage.models.decoder import (
     open_tokenizer,
     require_safetensors,
 )
+from lineage.models.encoder_decoder import open_t5
 from lineage.models.fetching import fetch
 from lineage.models.vision_language import open_image_processor, open_tower, open_vision_language, reading_of
 
@@ -63,6 +64,8 @@ def _opened(copy: Path, folder: Path) -> dict[str, Any]:
         tower = open_tower(copy)
         open_image_processor(copy)
         return model_facts(tower)
+    if kind == "t5":
+        return model_facts(open_t5(copy, writes=False))
     model = open_vision_language(copy, named=folder) if kind == "llava" else open_decoder(copy, named=folder)
     tokenizer = open_tokenizer(copy, named=folder)
     check_vocabulary(model, tokenizer, place=str(folder))
