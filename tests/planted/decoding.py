@@ -36,8 +36,8 @@ BUGS = [
     Bug(
         "the marginal is the best row",
         "retrieval/decoding/scores.py",
-        'values.amax(dim=-1) if mode == "max" else values.logsumexp(dim=-1)',
-        "values.amax(dim=-1)",
+        'values.amax(dim=-2) if mode == "max" else values.logsumexp(dim=-2)',
+        "values.amax(dim=-2)",
         f"{_DECODING}::test_modes_over_symbols_equal_brute_force",
     ),
     Bug(

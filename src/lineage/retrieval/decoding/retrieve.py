@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lineage.config.decoding import Decoding
 from lineage.retrieval.decoding.cached import CachedDecoder
+from lineage.retrieval.decoding.scores import PADDING
 from lineage.retrieval.decoding.search import Finished, search
 from lineage.retrieval.decoding.space import SearchSpace
 
@@ -60,7 +61,7 @@ def retrieve(
 def queries_together(space: SearchSpace, settings: Decoding, *, num_rows: int, step_bytes: int = STEP_BYTES) -> int:
     """How many queries fit into the memory of a step: logits, and continuations at the widest level."""
     widest = max(int(wide) * rows for wide, rows in zip(space.tree.widest, space.most_rows, strict=False))
-    of_beam = 2 * 4 * num_rows + BYTES_OF_CONTINUATION * min(widest, num_rows)
+    of_beam = 2 * 4 * num_rows + BYTES_OF_CONTINUATION * min(widest, PADDING * num_rows)
     nodes = space.tree.num_nodes if settings.rounds == "paper" else 0
     return max(1, step_bytes // (settings.beam * of_beam + nodes))
 

@@ -1,7 +1,7 @@
 """What each continuation of each beam adds to its score, in the four modes of decoding.
 
 Shapes as in `space`; V rows of the vocabulary, G symbols. Where the padded children of a level hold more rows than the
-vocabulary has, a pass over all rows takes their place: the same values, and memory that never exceeds that of logits.
+vocabulary has, several times over, a pass over all rows takes their place: the same values in bounded memory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from lineage.retrieval.decoding.space import PLACEHOLDER, SearchSpace
 
 Mode = Literal["all", "max", "marginal"]
 """`exact` is `max` over a tree of own paths, whose symbols are rows."""
+
+
+PADDING = 4
+"""So many times the logits the padded rows of children may take: gathering them is that much cheaper a value."""
 
 
 class Continuations(NamedTuple):
@@ -33,10 +37,10 @@ def continuations(
 ) -> Continuations:
     """Scores what may follow, before normalisation, from [Q, B, V] float32 logits and `SearchSpace.children`."""
     if mode == "all":
-        if _is_narrow(logits, space, level):
+        if _is_narrow(logits, space, child, level):
             return _rows_of_children(logits, space, child, legal, level)
         return _all_rows(logits, space, child, legal)
-    if _is_narrow(logits, space, level):
+    if _is_narrow(logits, space, child, level):
         return _groups_of_children(logits, space, child, legal, level, mode)
     return _all_groups(logits, space, child, legal, mode)
 
@@ -47,7 +51,7 @@ def log_mass(
     """[Q, B, 1] what turns logits into log-probabilities: of all rows, or of those that may follow."""
     if not over_legal:
         among = logits
-    elif _is_narrow(logits, space, level):
+    elif _is_narrow(logits, space, child, level):
         among = _gathered(logits, space, child, legal, level)[0].flatten(2)
     else:
         among = logits.masked_fill(_child_of_row(logits, space, child, legal) < 0, -torch.inf)
@@ -68,28 +72,35 @@ def best_rows(
     return rows.gather(-1, best).squeeze(-1), rows, values.softmax(dim=-1)
 
 
-def _is_narrow(logits: Tensor, space: SearchSpace, level: int) -> bool:
+def _is_narrow(logits: Tensor, space: SearchSpace, child: Tensor, level: int) -> bool:
     """Whether the rows of the padded children are fewer than all rows."""
-    return int(space.tree.widest[level]) * space.most_rows[level] <= logits.shape[-1]
+    return child.shape[-1] * space.most_rows[level] <= PADDING * logits.shape[-1]
 
 
 def _gathered(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """[Q, B, W, K] logits of the rows of the children, -inf where there is none, and the rows."""
-    rows, present = space.rows_of(child, level)
-    values = logits.gather(-1, rows.flatten(2)).view_as(rows)
-    return values.masked_fill(~(present & legal.unsqueeze(-1)), -torch.inf), rows
+    """[Q, B, K, W] logits of the rows of the children, -inf where there is none, and the rows.
+
+    Children stand last, so that sums over the few rows of each run along memory.
+    """
+    symbol = space.symbol[child].long()
+    first = space.first_row[symbol]
+    count = (space.first_row[symbol + 1] - first).masked_fill(~legal, 0).unsqueeze(-2)
+    place = torch.arange(space.most_rows[level], device=child.device).unsqueeze(-1)
+    present = place < count
+    rows = first.unsqueeze(-2) + place * present
+    return logits.gather(-1, rows.flatten(2)).view_as(rows).masked_fill(~present, -torch.inf), rows
 
 
 def _groups_of_children(
     logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int, mode: Mode
 ) -> Continuations:
     values, _ = _gathered(logits, space, child, legal, level)
-    return Continuations(values.amax(dim=-1) if mode == "max" else values.logsumexp(dim=-1), child, None)
+    return Continuations(values.amax(dim=-2) if mode == "max" else values.logsumexp(dim=-2), child, None)
 
 
 def _rows_of_children(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, level: int) -> Continuations:
     values, rows = _gathered(logits, space, child, legal, level)
-    return Continuations(values.flatten(2), child.unsqueeze(-1).expand_as(rows).flatten(2), rows.flatten(2))
+    return Continuations(values.flatten(2), child.unsqueeze(-2).expand_as(rows).flatten(2), rows.flatten(2))
 
 
 def _all_groups(logits: Tensor, space: SearchSpace, child: Tensor, legal: Tensor, mode: Mode) -> Continuations:

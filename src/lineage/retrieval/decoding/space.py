@@ -76,7 +76,9 @@ class SearchSpace:
         """
         first = self.first_child[nodes].long()
         count = self.first_child[nodes + 1].long() - first
-        place = torch.arange(int(self.tree.widest[level]), device=nodes.device)
+        # Reading a count back costs nothing on the CPU; elsewhere it would stop the device at every step.
+        width = max(1, int(count.max())) if nodes.device.type == "cpu" else int(self.tree.widest[level])
+        place = torch.arange(width, device=nodes.device)
         legal = place < count.unsqueeze(-1)
         child = torch.where(legal, first.unsqueeze(-1) + place, PLACEHOLDER)
         if blocked is not None:
