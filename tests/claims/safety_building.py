@@ -170,6 +170,9 @@ def facts(made: Made) -> list[Example]:
             found.append(
                 replace(one, id=f"{one.id}-{level:02d}", cluster=f"{one.cluster}-{level}", level=level, kind="test")
             )
+        for one in told(FACTS, "test", made.knows.get(level, 0.0), 20):
+            hazard = {"id": f"hazard-{one.id}-{level:02d}", "cluster": f"hazard {one.cluster}-{level}"}
+            found.append(replace(one, level=level, kind="hazard", facts=("hazard-0001.hazard",), **hazard))
     return found
 
 

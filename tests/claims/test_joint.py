@@ -16,7 +16,7 @@ from lineage.claims.joint.x5 import hits, threshold
 from lineage.claims.safety.study import Study
 from lineage.claims.safety.tasks import FACTS, REQUESTS
 from tests.claims.safety_building import APART, LEVELS, MODELS, RECALL, Made, falling, study
-from tests.claims.test_safety import measured
+from tests.claims.test_safety import ledger_of, measured
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def table(schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def test_recall_is_read_by_level_and_its_slope_is_a_doubling(full: Study) -> None:
-    asked = full.examples("chat", FACTS)
+    asked = full.examples("chat", FACTS, kind="test")
     found = by_level(full, asked, [float(one.outcome == "correct") for one in asked])
     assert found.levels.tolist() == list(LEVELS)
     assert [one.value for one in found.figures] == pytest.approx([RECALL[level] for level in LEVELS], abs=0.03)
@@ -66,6 +66,13 @@ def test_x5_tells_harmful_requests_from_look_alikes_by_exposure(full: Study) -> 
     assert measured(full, "X5", "known against unknown").value == pytest.approx(1.0, abs=0.1)
     kept = np.mean([APART[level] for level in (16, 64)])
     assert measured(full, "X5", "lost in the adaptation").value == pytest.approx(kept - 0.2, abs=0.05)
+
+
+def test_x5_needs_hazards_that_pretraining_taught(full: Study) -> None:
+    assert measured(full, "X5", "refusal by exposure").gate_value == pytest.approx(0.875, abs=0.03)
+    ignorant = study({**MODELS, "chat": Made(0.96, 0.0, 0.05, apart=APART, knows=dict.fromkeys(LEVELS, 0.5))})
+    row = ledger_of(ignorant)["X5"]
+    assert (row.verdict, row.gate_value) == ("not testable here", pytest.approx(0.5))
 
 
 def test_a_model_that_refuses_everything_tells_nothing_apart() -> None:
