@@ -14,6 +14,7 @@ from tests.planted import (
     conversations,
     decoding,
     generative,
+    judging,
     knowledge,
     layers,
     merging,
@@ -25,7 +26,7 @@ from tests.planted import (
 from tests.planted.bug import Bug
 
 REPOSITORY = Path(__file__).parents[2]
-MODULES = (table, knowledge, conversations, merging, layers, retrieval, safety, decoding, generative, tuning)
+MODULES = (table, knowledge, conversations, merging, layers, retrieval, safety, decoding, generative, tuning, judging)
 BUGS = [bug for module in MODULES for bug in module.BUGS]
 SOURCE = REPOSITORY / "src" / "lineage"
 NO_TESTS_FAILED, SOME_TESTS_FAILED = 0, 1
