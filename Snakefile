@@ -17,6 +17,7 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/judges.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/layers.smk"
+include: "workflow/rules/retrieval.smk"
 include: "workflow/rules/knowledge.smk"
 include: "workflow/rules/safety.smk"
 
@@ -56,6 +57,12 @@ rule inside:
     "Look into weights and layers, and draw what is found."
     input:
         manifests("analysis/weights/", "analysis/layers/", "analysis/layer_figures"),
+
+
+rule retrieval:
+    "Search every retrieval set and compare what was found."
+    input:
+        manifests("data/retrieval/", "retrieval/", "retrieval_scores/"),
 
 
 onsuccess:

@@ -30,6 +30,11 @@ PARENTS: dict[str, list[str]] = {
     "data/tokens/continuation": ["data/corpora/main", "tokenizers/main"],
     "data/facts/newcomers": ["data/world"],
     "data/facts/reserved": ["data/world"],
+    "data/retrieval/world": ["data/world"],
+    "retrieval/bm25": ["data/retrieval/world"],
+    "retrieval/titles": ["data/retrieval/world"],
+    "retrieval/both": ["data/retrieval/world", "retrieval/bm25", "retrieval/titles"],
+    "retrieval_scores/world": ["data/retrieval/world", "retrieval/bm25", "retrieval/titles", "retrieval/both"],
     "models/base@8": ["data/tokens/main", "tokenizers/main", "data/corpora/main"],
     "models/base@24": ["models/base@8"],
     "models/late@4": ["models/base@8"],
@@ -160,6 +165,10 @@ FILTERED = {"data/conversations/instructions"}
 PAIRS = {"data/preferences/pairs", "data/preferences/pairs_held_out"}
 MERGED = {"models/merged_chat"}
 JUDGES = {"judges/rules"}
+SETS = {"data/retrieval/world"}
+BM25 = {"retrieval/bm25", "retrieval/titles"}
+FOUND = BM25 | {"retrieval/both"}
+COMPARED = {"retrieval_scores/world"}
 EVERYTHING = set(PARENTS)
 
 CONFIG: dict[str, set[str]] = {
@@ -209,6 +218,9 @@ CONFIG: dict[str, set[str]] = {
     "models.tuned_dpo": {"models/tuned_dpo"},
     "models.merged_chat": MERGED,
     "scores": SCORES,
+    "retrieval_sets.world": SETS,
+    **{f"retrievers.{folder.rpartition('/')[2]}": {folder} for folder in FOUND},
+    "retrieval_scores": COMPARED,
     "execution": set(),
     "data_root": set(),
     "pathvars": set(),
@@ -280,6 +292,12 @@ NOT_EDITED = {
     "layers.default.prompts": "there is one prompt set",
     "judges.rules.labelled": "needs a file of labelled responses",
     "facts.newcomers.skip": "would reach into the facts of the calibration",
+    "retrieval_sets.world.source": "needs other keys",
+    **{f"retrievers.{name}.stage": "names the rule" for name in ("bm25", "titles", "both")},
+    **{f"retrievers.{name}.set": "there is one set" for name in ("bm25", "titles", "both")},
+    **{f"retrievers.{name}.splits": "what is scored must be searched for" for name in ("bm25", "titles", "both")},
+    "retrievers.both.of.0": "changes the inputs",
+    "retrievers.both.of.1": "changes the inputs",
     "documents.notes.limit": "None or a number: tested by itself",
     **{f"models.{name}.probed": "adds an input, tested by itself" for name in ("chat", "seeing")},
     "tokens.main.part": "names a file of the corpus, tested by itself",
@@ -329,6 +347,17 @@ OTHER_VALUES: dict[str, Any] = {
     "data_root": ".",
     "pathvars": {},
     "corpora.main.continuation_sources": ["world"],
+    "retrieval_sets.world.identifiers": "disambiguate",
+    "retrieval_sets.world.empty_titles": "first_words",
+    "retrieval_sets.world.long_titles": "cut",
+    "retrieval_sets.world.unjudged": "keep",
+    "retrieval_sets.world.synthetic.documents": "all",
+    "retrieval_sets.world.kinds": ["named"],
+    "retrieval_sets.world.unseen_share": 0.3,
+    "retrievers.titles.text": "text",
+    "retrievers.bm25.text": "text",
+    "retrieval_scores.splits": ["test"],
+    "retrieval_scores.compared": ["hits@1"],
     "facts.newcomers.limit": 9,
     "facts.reserved.limit": 5,
     **{
@@ -407,6 +436,9 @@ MODULES: dict[str, set[str]] = {
     "data.deduplication": {"data/corpora/main"},
     "data.schema": {"data/documents/notes", "data/corpora/main", "tokenizers/main"}
     | TOKENS
+    | SETS
+    | FOUND
+    | COMPARED
     | READ
     | FILTERED
     | PAIRS
@@ -485,6 +517,9 @@ MODULES: dict[str, set[str]] = {
     "config.score": SCORES,
     "data": {"data/documents/notes", "data/corpora/main", "tokenizers/main"}
     | TOKENS
+    | SETS
+    | FOUND
+    | COMPARED
     | PRETRAINED
     | EXPOSURES
     | FACTS
@@ -493,7 +528,29 @@ MODULES: dict[str, set[str]] = {
     | FILTERED
     | TRAINED
     | JUDGES,
-    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS | JUDGES,
+    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS | JUDGES | SETS,
+    # Study 3.
+    "retrieval": SETS | FOUND | COMPARED,
+    "retrieval.sets": SETS,
+    "retrieval.splits": SETS,
+    "retrieval.queries": SETS,
+    "retrieval.analyzer": SETS | BM25,
+    "retrieval.bm25": BM25,
+    "retrieval.fusion": {"retrieval/both"},
+    "retrieval.searching": FOUND,
+    "retrieval.runs": FOUND | COMPARED,
+    "retrieval.tables": FOUND | COMPARED,
+    **{f"retrieval.{name}": COMPARED for name in ("kilt", "measures", "scoring", "significance")},
+    "config.retrieval_sets": SETS | FOUND | COMPARED,
+    "config.retrievers": FOUND | COMPARED,
+    "config.retrieval_entries": set(),
+    "config.retrieval_references": set(),
+    "world.queries": SETS,
+    "world.descriptions": SETS,
+    "stages.retrieval_set": SETS,
+    "stages.bm25": BM25,
+    "stages.hybrid": {"retrieval/both"},
+    "stages.retrieval_scores": COMPARED,
     # Study 2.
     **{
         f"world.{name}": {"data/safety"}

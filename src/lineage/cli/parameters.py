@@ -26,6 +26,8 @@ from lineage.config.layers import LayerFigures, Layers
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
 from lineage.config.prompts import Prompts
+from lineage.config.retrieval_sets import RetrievalSet
+from lineage.config.retrievers import Bm25, Hybrid, ScoredRuns
 from lineage.config.safety_data import SafetyData
 from lineage.config.safety_filter import SafetyFilter
 from lineage.config.safety_score import SafetyScore
@@ -61,6 +63,10 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "weights": Weights,
     "layers": Layers,
     "layer_figures": LayerFigures,
+    "retrieval_set": RetrievalSet,
+    "bm25": Bm25,
+    "hybrid": Hybrid,
+    "retrieval_scores": ScoredRuns,
     "facts": Facts,
     "injections": Injections,
     "inject": Inject,

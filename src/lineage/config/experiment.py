@@ -19,6 +19,9 @@ from lineage.config.layers import LayersEntry
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ModelEntry, ModelReference, Name
 from lineage.config.prompts import PromptReading
+from lineage.config.retrieval_entries import RetrieverEntry
+from lineage.config.retrieval_sets import SetEntry
+from lineage.config.retrievers import RetrievalScores
 from lineage.config.safety_data import SafetyData
 from lineage.config.safety_entry import SafetyEntry
 from lineage.config.safety_filter import SafetyFilter
@@ -174,6 +177,12 @@ class Experiment(Frozen):
     safety_study: SafetyStudyEntry | None = None
     """Study 2: claims about safety, over-refusal and helpfulness, and about facts and refusals in one model; None
     leaves them out."""
+    retrieval_sets: dict[Name, SetEntry] = {}
+    """Study 3: documents with queries and judgements, of the generated world, of real collections, of your own."""
+    retrievers: dict[Name, RetrieverEntry] = {}
+    """What searches a retrieval set."""
+    retrieval_scores: RetrievalScores = RetrievalScores()
+    """How all runs on a set are scored and compared."""
     knowledge: KnowledgeEntry | None = None
     """Study 1: facts injected, acquired and forgotten; None leaves it out."""
 

@@ -13,10 +13,12 @@ from lineage.config.experiment import Experiment
 from lineage.config.facts import WorldFacts
 from lineage.config.messages import explain, sentence
 from lineage.config.references import check_references
+from lineage.config.retrieval_sets import WorldSet
 from lineage.errors import UserError
 
 NAMED_SECTIONS = (
     "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "judges",
+    "retrieval_sets", "retrievers",
     "prompts", "models", "models.<name>.shares", "weights", "weights.<name>.vectors", "weights.<name>.losses", "layers",
     "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
@@ -124,7 +126,12 @@ def seeded(experiment: Experiment) -> Experiment:
         name: one.model_copy(update={"seed": seed}) if isinstance(one, WorldFacts) else one
         for name, one in experiment.facts.items()
     }
-    changes: dict[str, Any] = {"models": models, "facts": facts}
+    sets = {
+        name: one.model_copy(update={"seed": seed}) if isinstance(one, WorldSet) else one
+        for name, one in experiment.retrieval_sets.items()
+    }
+    retrievers = {name: trained(one) for name, one in experiment.retrievers.items()}
+    changes: dict[str, Any] = {"models": models, "facts": facts, "retrieval_sets": sets, "retrievers": retrievers}
     if experiment.safety_data is not None:
         changes["safety_data"] = experiment.safety_data.model_copy(update={"seed": seed})
     if experiment.world is not None:

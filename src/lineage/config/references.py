@@ -11,6 +11,7 @@ from lineage.config.judge_references import judge_references
 from lineage.config.layer_references import layer_models, layer_references
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
+from lineage.config.retrieval_references import retrieval_references
 from lineage.config.safety_references import safety_references
 from lineage.config.safety_study_references import safety_study_references
 from lineage.config.tuning_references import tuning_references
@@ -29,6 +30,7 @@ def check_references(experiment: Experiment) -> list[Mistake]:
     mistakes = [*_data_references(experiment), *_model_references(experiment), *_study_references(experiment)]
     mistakes += [*tuning_references(experiment), *judge_references(experiment), *safety_references(experiment)]
     mistakes += [*layer_references(experiment), *safety_study_references(experiment)]
+    mistakes += retrieval_references(experiment)
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:

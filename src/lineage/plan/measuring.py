@@ -11,11 +11,12 @@ from lineage.plan.judges import judge_jobs
 from lineage.plan.knowledge import study_jobs
 from lineage.plan.layers import layer_jobs
 from lineage.plan.models import model_jobs, score_jobs
+from lineage.plan.retrieval import retrieval_jobs
 from lineage.plan.safety import prompt_jobs, safety_score_jobs
 
 
 def measuring_jobs(experiment: Experiment) -> Iterator[Job]:
-    """Data, prompts, judges, models, scores and runs, parents before children."""
+    """Data, prompts, judges, models, scores, retrievers and runs, parents before children."""
     yield from data_jobs(experiment)
     yield from prompt_jobs(experiment)
     yield from judge_jobs(experiment)
@@ -23,4 +24,5 @@ def measuring_jobs(experiment: Experiment) -> Iterator[Job]:
     yield from score_jobs(experiment)
     yield from safety_score_jobs(experiment)
     yield from layer_jobs(experiment)
+    yield from retrieval_jobs(experiment)
     yield from study_jobs(experiment)

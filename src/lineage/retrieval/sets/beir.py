@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lineage.config.retrieval_sets import BeirSet
-from lineage.data.readers.files import utf8_lines
 from lineage.errors import UserError
-from lineage.retrieval.sets.lines import objects, text_of
+from lineage.retrieval.sets.lines import objects, text_lines, text_of
 from lineage.retrieval.sets.raw import Inputs, Judgement, RawSet, SourceDocument, SourceQuery
 
 _HEADER = ["query-id", "corpus-id", "score"]
@@ -62,15 +61,15 @@ def _documents(path: Path) -> Iterator[SourceDocument]:
 
 
 def _judgements(path: Path) -> Iterator[Judgement]:
-    lines = utf8_lines(path)
-    header = next(lines, "").rstrip("\r\n").split("\t")
+    lines = text_lines(path)
+    header = next(lines, "").split("\t")
     if header != _HEADER:
         raise UserError(
             f"{path}: its first line is {header}, but must name the columns {_HEADER}, separated by tabs.\n"
             "  Add the line; columns in another order are not guessed."
         )
     for number, line in enumerate(lines, 2):
-        columns = line.rstrip("\r\n").split("\t")
+        columns = line.split("\t")
         if len(columns) != len(_HEADER) or not columns[2].lstrip("-").isdigit():
             raise UserError(
                 f"{path}: row {number} is {line[:60]!r}, but must be three columns, the third a whole number. Mend it."

@@ -34,6 +34,22 @@ def objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise UserError(f"{path}: not a whole gzip file ({error}). Fetch it again.") from error
 
 
+def text_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file without their ends.
+
+    Raises:
+        UserError: not UTF-8.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{path}: row {number} is not UTF-8 text ({error.reason}). Convert the file."
+                ) from error
+
+
 def whole(path: Path) -> Any:
     """The value of a JSON file.
 
