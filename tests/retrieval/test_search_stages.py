@@ -136,8 +136,9 @@ def test_queries_without_judgement_count_for_kilt_only(tmp_path: Path) -> None:
     folder = beir(tmp_path / "beir", qrels={"test": [("q2", "d2", 1), ("q3", "d4", 0)]})
     of = taken(tmp_path, folder, source="beir", unjudged="keep")
     run = run_stage("bm25", tmp_path / "bm25", {"splits": ["test"]}, inputs={"retrieval_set": of})
-    found = scored({"set": of, "bm25": run}, tmp_path / "scores", "bm25", splits=["test"])
+    found = scored({"set": of, "bm25": run}, tmp_path / "scores", "bm25")
     metrics = json.loads(found.path("metrics.json").read_text())["bm25"]
+    assert found.manifest.counts["test queries"] == 2, "a set without validation queries has none to search for"
     assert (metrics["hits@1"]["value"], metrics["hits@1"]["num_items"]) == (1.0, 1)
     assert (metrics["rprec_kilt"]["value"], metrics["rprec_kilt"]["num_items"]) == (0.5, 2)
 

@@ -36,7 +36,7 @@ def retrieval_scores(config: ScoredRuns, *, retrieval_set: Artifact, runs: list[
     evidence = read_evidence(retrieval_set.path(schemas.EVIDENCE))
     named = dict(zip(config.names, runs, strict=True))
     for name, run in named.items():
-        _check_splits(name, run, config)
+        _check_splits(name, run, queries)
     ids = [one.id for one in queries]
     values = {name: per_query(read_run(run.path(schemas.RUN)), qrels, evidence, ids) for name, run in named.items()}
     means = mean_rows(values, queries, samples=config.samples, seed=config.seed)
@@ -50,9 +50,9 @@ def retrieval_scores(config: ScoredRuns, *, retrieval_set: Artifact, runs: list[
     out.run["retrievers"] = {name: _timing(run) for name, run in named.items()}
 
 
-def _check_splits(name: str, run: Artifact, config: ScoredRuns) -> None:
+def _check_splits(name: str, run: Artifact, queries: list[QueryRow]) -> None:
     searched = run.manifest.counts["queries by split"]
-    if missing := [split for split in config.splits if split not in searched]:
+    if missing := [one.split for one in queries if one.split not in searched]:
         raise UserError(
             f"retriever '{name}' did not search for the {missing[0]} queries, only for: {', '.join(searched)}.\n"
             "  Add the split to its `splits`, or take it out of `retrieval_scores.splits`."
