@@ -46,6 +46,7 @@ PARENTS: dict[str, list[str]] = {
     "data/conversations/instructions_raw": ["data/safety"],
     "data/conversations/instructions": ["data/conversations/instructions_raw"],
     "data/prompts/world": ["data/world", "data/safety"],
+    "data/prompts/outside": [],
     "data/prompts/followed": ["data/world", "data/safety"],
     "judges/rules": ["data/safety"],
     "data/preferences/pairs": ["data/safety"],
@@ -76,7 +77,7 @@ PARENTS: dict[str, list[str]] = {
     "scores/base@24/language": ["models/base@24", "exposures/base@24", "data/corpora/main", "data/world"],
     "scores/late@4/language": ["models/late@4", "exposures/late@4", "data/corpora/main", "data/world"],
     "scores/outside/language": ["models/outside", "data/corpora/main", "data/world"],
-    "scores/chat@4/safety": ["models/chat@4", "data/prompts/world"],
+    "scores/chat@4/safety": ["models/chat@4", "data/prompts/world", "data/prompts/outside"],
     "scores/seeing@4/safety": ["models/seeing@4", "data/prompts/world"],
     "scores/chat_v1/safety": ["models/chat@4", "data/prompts/world"],
     "analysis/weights/default": [
@@ -137,6 +138,7 @@ PARENTS: dict[str, list[str]] = {
 }
 SCORES = {folder for folder in PARENTS if folder.startswith("scores/") and folder.endswith("/language")}
 PROMPTS = {"data/prompts/world", "data/prompts/followed"}
+OUTSIDE = {"data/prompts/outside"}
 STUDY = {"analysis/safety"}
 SAFETY = {"scores/chat@4/safety", "scores/seeing@4/safety", "scores/chat_v1/safety"}
 WEIGHTS, LAYERS, FIGURES = {"analysis/weights/default"}, {"analysis/layers/default"}, {"analysis/layer_figures"}
@@ -206,7 +208,8 @@ CONFIG: dict[str, set[str]] = {
     **{f"conversations.{folder.rpartition('/')[2]}": {folder} for folder in READ | FILTERED},
     **{f"preferences.{folder.rpartition('/')[2]}": {folder} for folder in PAIRS},
     "judges.rules": JUDGES,
-    **{f"prompts.{folder.rpartition('/')[2]}": {folder} for folder in PROMPTS},
+    **{f"prompts.{folder.rpartition('/')[2]}": {folder} for folder in PROMPTS | OUTSIDE},
+    "prompts.outside.path": set(),
     "safety": SAFETY,
     "safety_study": STUDY,
     "weights": WEIGHTS,
@@ -282,6 +285,8 @@ NOT_EDITED = {
     "knowledge.forecast.once": "there is one such arm",
     "judges.rules.by": "needs other keys",
     "prompts.world.source": "needs other keys",
+    "prompts.outside.source": "needs other keys",
+    "prompts.outside.images": "adds an external input",
     "prompts.followed.source": "needs other keys",
     "safety_study.slices": "adds an external input, tested by itself",
     "safety_study.weights": "adds an input, tested by itself",
@@ -377,6 +382,9 @@ OTHER_VALUES: dict[str, Any] = {
     "knowledge.null": "same_text",
     **{f"models.{name}.frozen_layers": [0, 1] for name in ("chat", "seeing")},
     "prompts.world.tasks": ["fact"],
+    "prompts.outside.path": "moved/xstest_prompts.csv",
+    "prompts.outside.sha256": "0" * 64,
+    "prompts.outside.limit": 2,
     "prompts.followed.tasks": ["fact"],
     "weights.default.base": "chat",
     "weights.default.vectors.see.end": "seeing@2",
@@ -425,12 +433,32 @@ SPECIAL: dict[str, set[str]] = {
 }
 
 MODULES: dict[str, set[str]] = {
-    "world": {"data/world"},
+    "world": {"data/world"} | OUTSIDE,
+    **{
+        f"world.{name}": {"data/world"}
+        for name in (
+            "articles",
+            "attributes",
+            "documents",
+            "duplicates",
+            "entities",
+            "facts",
+            "generate",
+            "hazards",
+            "names",
+            "prose",
+            "randomness",
+            "reading",
+            "statements",
+            "titles",
+            "wordlists",
+        )
+    },
     "config.world": {"data/world"},
     "stages.world": {"data/world"},
     "stages.documents": {"data/documents/notes"},
-    "data.readers": {"data/documents/notes"} | JUDGES,
-    "config.documents": {"data/documents/notes"} | JUDGES,
+    "data.readers": {"data/documents/notes"} | JUDGES | OUTSIDE,
+    "config.documents": {"data/documents/notes"} | JUDGES | OUTSIDE,
     "config.corpus": {"data/corpora/main"},
     "stages.corpus": {"data/corpora/main"},
     "data.deduplication": {"data/corpora/main"},
@@ -442,7 +470,8 @@ MODULES: dict[str, set[str]] = {
     | READ
     | FILTERED
     | PAIRS
-    | JUDGES,
+    | JUDGES
+    | OUTSIDE,
     "stages.tokenizer": {"tokenizers/main"},
     "config.tokenizer": {"tokenizers/main", "data/tokens/main"},
     "data.tokenizer": {"tokenizers/main", "data/tokens/main"},
@@ -467,7 +496,7 @@ MODULES: dict[str, set[str]] = {
     "models.fetching": {"models/outside"} | FILTERED | JUDGES,
     "models.classifiers": FILTERED,
     "models.vision_language": TRAINED | {"models/outside"} | INSIDE,
-    "evaluation": PRETRAINED | SCORES | JUDGES | PROMPTS,
+    "evaluation": PRETRAINED | SCORES | JUDGES | PROMPTS | OUTSIDE,
     **{
         f"evaluation.{name}": SAFETY
         for name in (
@@ -482,13 +511,14 @@ MODULES: dict[str, set[str]] = {
     },
     **{f"evaluation.{name}": SAFETY | LAYERS for name in ("generation", "generation_batch", "margins")},
     "evaluation.endings": SAFETY | TUNED | LAYERS,
-    "evaluation.items": PROMPTS | TUNED | LAYERS,
-    "evaluation.prompt_sources": PROMPTS,
+    "evaluation.items": PROMPTS | OUTSIDE | TUNED | LAYERS,
     "evaluation.tasks": PROMPTS,
     "evaluation.held_out": PRETRAINED | SCORES,
     "evaluation.log_probability": PRETRAINED | SCORES | LAYERS,
     "evaluation.text": PRETRAINED | SCORES,
-    "evaluation.judges": JUDGES | SAFETY | LAYERS,
+    "evaluation.judges": JUDGES | SAFETY | LAYERS | OUTSIDE,
+    "evaluation.judges.rules": JUDGES | SAFETY | LAYERS,
+    "evaluation.judges.sentences": JUDGES | SAFETY | LAYERS,
     **{
         f"evaluation.judges.{name}": JUDGES
         for name in (
@@ -504,7 +534,29 @@ MODULES: dict[str, set[str]] = {
         )
     },
     "evaluation.judges.truth": set(),
-    "evaluation.sets": JUDGES,
+    "evaluation.sets": OUTSIDE | JUDGES,
+    **{
+        f"evaluation.sets.{name}": OUTSIDE
+        for name in (
+            "figstep",
+            "lettered",
+            "licences",
+            "mm_safety_bench",
+            "mmbench",
+            "mme",
+            "readers",
+            "reading",
+            "seed_bench",
+            "siuo",
+            "sorry_bench",
+            "vlguard",
+            "wildguard_test",
+            "xstest",
+        )
+    },
+    "evaluation.sets.csv_rows": JUDGES | OUTSIDE,
+    "evaluation.sets.xstest_types": JUDGES | OUTSIDE,
+    "evaluation.multiple_choice": set(),
     "evaluation.recall": SCORES,
     "evaluation.statistics": SCORES | JUDGES,
     "world.show": set(),
@@ -527,8 +579,9 @@ MODULES: dict[str, set[str]] = {
     | PAIRS
     | FILTERED
     | TRAINED
-    | JUDGES,
-    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS | JUDGES | SETS,
+    | JUDGES
+    | OUTSIDE,
+    "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS | JUDGES | OUTSIDE | SETS,
     # Study 3.
     "retrieval": SETS | FOUND | COMPARED,
     "retrieval.sets": SETS,
@@ -568,9 +621,9 @@ MODULES: dict[str, set[str]] = {
     },
     "stages.safety_data": {"data/safety"},
     "config.safety_data": {"data/safety"},
-    "conversations": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | INSIDE,
-    "conversations.pictures": READ | FILTERED | PAIRS | TRAINED | JUDGES | INSIDE,
-    "conversations.table": READ | FILTERED | PAIRS | TRAINED | JUDGES | INSIDE,
+    "conversations": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE,
+    "conversations.pictures": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE,
+    "conversations.table": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE,
     "conversations.batches": TRAINED,
     "conversations.order": TRAINED,
     "conversations.prepared": TRAINED | INSIDE,
@@ -578,15 +631,17 @@ MODULES: dict[str, set[str]] = {
     "conversations.rows": TRAINED | WEIGHTS,
     "conversations.start": TRAINED - {"models/tower"} | INSIDE,
     "conversations.templates": TRAINED - {"models/tower"} | INSIDE,
-    "conversations.sources": READ | PAIRS | JUDGES,
+    "conversations.sources": READ | PAIRS | JUDGES | OUTSIDE,
     "conversations.licences": READ | PAIRS,
-    "conversations.intake": READ | PAIRS | FILTERED | JUDGES,
+    "conversations.intake": READ | PAIRS | FILTERED | JUDGES | OUTSIDE,
     "conversations.verdicts": FILTERED,
-    "config.conversations": READ | PAIRS | FILTERED | JUDGES,
+    "config.conversations": READ | PAIRS | FILTERED | JUDGES | OUTSIDE,
     "config.safety_filter": FILTERED,
     "config.judges": JUDGES,
     "config.judge_references": set(),
-    "config.prompts": PROMPTS,
+    "config.prompts": PROMPTS | OUTSIDE,
+    "config.prompt_sets": PROMPTS | OUTSIDE,
+    "stages.outside_prompts": OUTSIDE,
     "config.safety_score": SAFETY | LAYERS,
     "config.safety_entry": set(),
     "config.safety_references": set(),

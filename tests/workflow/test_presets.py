@@ -122,3 +122,55 @@ def test_the_papers_preset_is_ready_to_run(tmp_path: Path) -> None:
             "once": (40, 1),
             "never": (40, 0),
         }
+
+
+def seven_b_data(data: Path) -> None:
+    """Folders and files of the names that the preset asks for, with as little in them as can be."""
+    for name in (
+        "llama-2-7b-chat-hf",
+        "tulu-2-7b",
+        "clip-vit-large-patch14-336",
+        "wildguard",
+        "filters/text",
+        "filters/image",
+    ):
+        (data / name).mkdir(parents=True)
+        (data / name / "config.json").write_text("{}")
+    for name in (
+        "llava/pretrain", "llava/instruct", "vlguard/train", "vlguard/test", "spa-vl", "pku-saferlhf", "mme",
+        "figstep/images/SafeBench", "mm-safetybench/processed_questions", "mm-safetybench/imgs", "siuo/images",
+        "seed-bench/images",
+    ):  # fmt: skip
+        (data / name).mkdir(parents=True)
+        (data / name / "part").write_text("")
+    for name in (
+        "llava/blip_laion_cc_sbu_558k.json", "llava/llava_v1_5_mix665k.json", "vlguard/train.json", "vlguard/test.json",
+        "sorry-bench/question.jsonl", "wildguardmix/test.parquet", "wildguard-prompt.txt", "figstep/safebench.csv",
+        "siuo/siuo_gen.json", "xstest/xstest_prompts.csv",
+        "xstest/xstest_v2_completions_mistralinstruct_streval.csv", "mmbench/mmbench_dev_en.tsv",
+        "seed-bench/SEED-Bench.json",
+    ):  # fmt: skip
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text("")
+
+
+def test_the_safety_study_at_the_papers_scale_is_ready_to_run(tmp_path: Path) -> None:
+    """Two chat models and a tower from outside, ten prompt sets, three judges; what is missing is named."""
+    folder = copy_workflow(tmp_path / "work")
+    data = tmp_path / "data"
+    seven_b_data(data)
+    (folder / "here.yaml").write_text(yaml.safe_dump({"data_root": str(data)}))
+    config = ("workflow/presets/safety-7b.yaml", "here.yaml")
+    done = run_snakemake(folder, "-n", "models", "scores", "judges", config=config)
+    assert done.returncode == 0, done.stdout
+    for row in (
+        "import_model 3", "align 2", "dpo 4", "outside_prompts 10", "judge 3", "score_safety 28",
+        "filter_conversations 1",
+    ):  # fmt: skip
+        assert any(line.split() == row.split() for line in done.stdout.splitlines()), f"{row}: {done.stdout}"
+    (data / "wildguard-prompt.txt").unlink()
+    (data / "sorry-bench" / "question.jsonl").unlink()
+    done = run_snakemake(folder, "-n", "models", config=config)
+    assert done.returncode != 0
+    for text in ("judges.wildguard: reads", "Set `prompt_path`", "prompts.sorry_bench: reads", "Set `data_root`"):
+        assert text in done.stdout, done.stdout

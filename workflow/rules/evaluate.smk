@@ -2,7 +2,7 @@
 
 
 rule prompts:
-    "Items that models are asked, with what is known of the right answers."
+    "Items of the world that models are asked, with what is known of the right answers."
     input:
         world=parents("data/prompts/{name}", "world"),
         safety_data=parents("data/prompts/{name}", "safety_data"),
@@ -15,8 +15,6 @@ rule prompts:
     params:
         spec=spec("data/prompts/{name}"),
         code=code("prompts"),
-        external_digests=external_digests("data/prompts/{name}"),
-        external=external_paths("data/prompts/{name}"),
         execution=execution,
         state=state,
     wildcard_constraints:
@@ -29,6 +27,33 @@ rule prompts:
     shell:
         "python -m lineage.stage prompts --spec {params.spec:q} --code {params.code:q}"
         " --input world {input.world:q} --input safety_data {input.safety_data:q}"
+        " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"
+
+
+rule outside_prompts:
+    "Items of a set that its authors published."
+    output:
+        "<results>/<experiment>/data/prompts/{name}/manifest.json",
+    log:
+        "<logs>/<experiment>/data/prompts/{name}.log",
+    benchmark:
+        "<benchmarks>/<experiment>/data/prompts/{name}.jsonl"
+    params:
+        spec=spec("data/prompts/{name}"),
+        code=code("outside_prompts"),
+        external_digests=external_digests("data/prompts/{name}"),
+        external=external_paths("data/prompts/{name}"),
+        execution=execution,
+        state=state,
+    wildcard_constraints:
+        name=names("outside_prompts", "data/prompts"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+    conda:
+        "../../envs/lineage.yaml"
+    shell:
+        "python -m lineage.stage outside_prompts --spec {params.spec:q} --code {params.code:q}"
         " --external {params.external:q} --external-digests {params.external_digests:q}"
         " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"
 

@@ -25,7 +25,7 @@ from lineage.config.knowledge import Knowledge
 from lineage.config.layers import LayerFigures, Layers
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
-from lineage.config.prompts import Prompts
+from lineage.config.prompts import OutsidePromptSet, WorldPrompts
 from lineage.config.retrieval_sets import RetrievalSet
 from lineage.config.retrievers import Bm25, Hybrid, ScoredRuns
 from lineage.config.safety_data import SafetyData
@@ -50,7 +50,8 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "conversations": Conversations,
     "preferences": Preferences,
     "filter_conversations": SafetyFilter,
-    "prompts": Prompts,
+    "prompts": WorldPrompts,
+    "outside_prompts": OutsidePromptSet,
     "judge": Judge,
     "tower": ContrastiveTower,
     "align": Alignment,

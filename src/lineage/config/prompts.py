@@ -1,10 +1,11 @@
-"""What the stage `prompts` reads: where the items of a prompt set come from."""
+"""Where the items of a prompt set come from: what the stages `prompts` and `outside_prompts` read."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
 from lineage.config.base import Frozen
+from lineage.config.prompt_sets import OutsideReading
 
 TaskName = Literal[
     "request_text",
@@ -32,9 +33,12 @@ class WorldPrompts(Frozen):
     """Tasks that are taken, in this order; null takes all."""
 
 
-PromptReading = WorldPrompts
+OutsideSet = Annotated[OutsideReading, Field(discriminator="source")]
+
+
+class OutsidePromptSet(RootModel[OutsideSet]):
+    """A prompt set from outside, what the stage `outside_prompts` reads; `source` says whose."""
+
+
+PromptReading = Annotated[WorldPrompts | OutsideReading, Field(discriminator="source")]
 """Every source of prompts."""
-
-
-class Prompts(RootModel[PromptReading]):
-    """One prompt set; `source` says where it comes from."""

@@ -15,8 +15,15 @@ Mistake = tuple[str, str]
 def safety_references(experiment: Experiment) -> Iterator[Mistake]:
     """Prompts of a world that is not there, prompt sets that are none, towers, two scores of one name."""
     for name, reading in experiment.prompts.items():
-        if reading.source == "world" and experiment.safety_data is None:
-            yield f"prompts.{name}.source", "is 'world', but the experiment has no `safety_data`: give it (may be {})"
+        if reading.source == "world":
+            if experiment.safety_data is None:
+                yield (
+                    f"prompts.{name}.source",
+                    "is 'world', but the experiment has no `safety_data`: give it (may be {})",
+                )
+        elif reading.path is None and getattr(reading, "name", None) is None:
+            remedy = "`path` or `name` (a hub id with `revision`)" if hasattr(reading, "name") else "`path`"
+            yield f"prompts.{name}", f"says nowhere what to read: give {remedy}"
     if experiment.safety is None:
         return
     yield from _prompts(experiment, "safety.prompts", experiment.safety.prompts)

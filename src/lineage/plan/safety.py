@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
+from lineage.config.prompts import WorldPrompts
 from lineage.config.safety_entry import MeasuredModel
 from lineage.config.safety_score import SafetyScore
 from lineage.freshness import canonical
@@ -14,11 +15,14 @@ from lineage.plan.job import Job, model_folder, source, stage_spec
 def prompt_jobs(experiment: Experiment) -> Iterator[Job]:
     """One a prompt set."""
     for name, reading in experiment.prompts.items():
+        folder = f"data/prompts/{name}"
+        if isinstance(reading, WorldPrompts):
+            inputs = {"world": ["data/world"], "safety_data": ["data/safety"]}
+            yield Job("prompts", folder, canonical(reading), inputs)
+            continue
         spec = canonical(reading.model_dump(mode="json", exclude={"path", "images"}))
-        inputs = {"world": ["data/world"], "safety_data": ["data/safety"]} if reading.source == "world" else {}
-        external = source(experiment, getattr(reading, "path", None))
-        external |= source(experiment, getattr(reading, "images", None), role="images")
-        yield Job("prompts", f"data/prompts/{name}", spec, inputs, external)
+        external = source(experiment, reading.path) | source(experiment, reading.images, role="images")
+        yield Job("outside_prompts", folder, spec, external=external)
 
 
 def safety_score_jobs(experiment: Experiment) -> Iterator[Job]:

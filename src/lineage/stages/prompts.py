@@ -1,36 +1,28 @@
-"""Write one prompt set: what models are asked, with what is known of the right answers."""
+"""Write one prompt set of the generated world: what models are asked, with what is known of the right answers."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from lineage.artifact import Artifact, ArtifactWriter
-from lineage.config.prompts import Prompts
+from lineage.config.prompts import WorldPrompts
 from lineage.errors import UserError
 from lineage.evaluation.items import ITEMS, write_items
-from lineage.evaluation.prompt_sources import PROMPT_SOURCES, PromptInputs
+from lineage.evaluation.tasks import TASKS, task_items
+from lineage.evaluation.tasks.tables import read_tables
 
 
-def prompts(
-    config: Prompts,
-    *,
-    world: Artifact | None,
-    safety_data: Artifact | None,
-    source: Path | None,
-    images: Path | None,
-    out: ArtifactWriter,
-) -> None:
+def prompts(config: WorldPrompts, *, world: Artifact, safety_data: Artifact, out: ArtifactWriter) -> None:
     """Writes `items.parquet`, and counts items by task, split and harm.
 
     Raises:
-        UserError: nothing to read, rows that cannot be used, a set without items.
+        UserError: a set without items.
     """
     out.kind = "prompts"
-    reading = config.root
-    items = PROMPT_SOURCES[reading.source](reading, PromptInputs(world, safety_data, source, images))
+    tables = read_tables(world, safety_data)
+    items = [item for name in config.tasks or TASKS for item in task_items(name, tables)]
     if not items:
-        raise UserError(f"{source or reading.source}: no item in it. Ask for other tasks or rows.")
+        raise UserError(f"{safety_data.folder}: no item in it. Ask for other tasks.")
     write_items(items, out.path(ITEMS))
     counts = Counter(f"{item.task} {item.split} {'harmful' if item.harmful else 'benign'}" for item in items)
     out.counts |= {"items": len(items), **dict(sorted(counts.items()))}
