@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.planted import (
+    answers,
     conversations,
     decoding,
     generative,
@@ -26,7 +27,20 @@ from tests.planted import (
 from tests.planted.bug import Bug
 
 REPOSITORY = Path(__file__).parents[2]
-MODULES = (table, knowledge, conversations, merging, layers, retrieval, safety, decoding, generative, tuning, judging)
+MODULES = (
+    table,
+    answers,
+    knowledge,
+    conversations,
+    merging,
+    layers,
+    retrieval,
+    safety,
+    decoding,
+    generative,
+    tuning,
+    judging,
+)
 BUGS = [bug for module in MODULES for bug in module.BUGS]
 SOURCE = REPOSITORY / "src" / "lineage"
 NO_TESTS_FAILED, SOME_TESTS_FAILED = 0, 1

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lineage.evaluation.items import GROUPING, STRINGS
-from lineage.world.tables import write_table
 
 EXAMPLES = "examples.parquet"
 """The file of examples in an artifact of scores."""
@@ -120,7 +120,8 @@ SCHEMA = pa.schema(
 
 def write_examples(examples: Sequence[Example], path: Path) -> None:
     """Writes the examples of one model, in order."""
-    write_table(examples, SCHEMA, path)
+    columns = {name: [getattr(one, name) for one in examples] for name in SCHEMA.names}
+    pq.write_table(pa.Table.from_pydict(columns, schema=SCHEMA), path, compression="zstd")
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -128,7 +129,8 @@ def read_examples(path: Path) -> list[Example]:
     return [_example(row) for row in pq.read_table(path, schema=SCHEMA).to_pylist()]
 
 
-def _example(row: dict) -> Example:
-    lists = {name: tuple(row[name]) for name in ("options", "facts")}
-    chosen = row["option_log_probabilities"]
-    return Example(**(row | lists | {"option_log_probabilities": None if chosen is None else tuple(chosen)}))
+def _example(row: dict[str, Any]) -> Example:
+    fields = dict(row)
+    for name in ("options", "facts", "option_log_probabilities"):
+        fields[name] = None if row[name] is None else tuple(row[name])
+    return Example(**fields)

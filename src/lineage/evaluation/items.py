@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -164,6 +165,9 @@ def read_items(path: Path) -> list[Item]:
     return [_item(row) for row in pq.read_table(path, schema=SCHEMA).to_pylist()]
 
 
-def _item(row: dict) -> Item:
-    lists = {name: tuple(row[name]) for name in ("images", "candidates", "options", "facts")}
-    return Item(**(row | lists | {"prompt": tuple(Turn(**turn) for turn in row["prompt"])}))
+def _item(row: dict[str, Any]) -> Item:
+    fields = dict(row)
+    for name in ("images", "candidates", "options", "facts"):
+        fields[name] = tuple(row[name])
+    fields["prompt"] = tuple(Turn(**turn) for turn in row["prompt"])
+    return Item(**fields)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lineage.conversations.start import Opened
 from lineage.evaluation.endings import Known
@@ -54,8 +55,13 @@ def _log_probabilities(opened: Opened, read: Prefilled, texts: Sequence[Sequence
     for row, text in enumerate(texts):
         tokens[row, : len(text)] = torch.tensor(text)
     tokens = tokens.to(read.mask.device)
-    logits = read.logits[:, -1:]
+    parts = [(read.logits[:, -1:], tokens[:, :1])]
     if width > 1:
-        logits = torch.cat([logits, advance(opened, read, tokens[:, :-1]).logits], dim=1)
-    scores = torch.log_softmax(logits.float(), dim=-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1).double().cpu()
+        parts.append((advance(opened, read, tokens[:, :-1]).logits, tokens[:, 1:]))
+    scores = torch.cat([_picked(logits.float(), targets) for logits, targets in parts], dim=1).double().cpu()
     return [row[: len(text)] for row, text in zip(scores.tolist(), texts, strict=True)]
+
+
+def _picked(logits: Tensor, targets: Tensor) -> Tensor:
+    """[row, column] log p(target), from [row, column, vocabulary], without log-probabilities of all the rest."""
+    return logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1) - torch.logsumexp(logits, dim=-1)
