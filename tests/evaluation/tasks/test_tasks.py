@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from lineage.config.prompts import TaskName
-from lineage.errors import UserError
 from lineage.evaluation.judges.judge import Response
 from lineage.evaluation.judges.rules import rules_judge
 from lineage.evaluation.outcomes import label, right_answer
@@ -51,11 +50,6 @@ def test_tasks_can_be_chosen(asked: Asked, tmp_path: Path) -> None:
     chosen = run_stage("prompts", tmp_path / "chosen", spec, inputs=inputs)
     found = pq.read_table(chosen.path("items.parquet")).column("task").to_pylist()
     assert list(dict.fromkeys(found)) == ["choice", "open_request"]
-
-
-def test_without_a_world_there_is_nothing_to_ask(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="needs the generated world"):
-        run_stage("prompts", tmp_path / "none", {"source": "world"})
 
 
 def test_the_stage_needs_no_torch() -> None:
