@@ -68,8 +68,12 @@ def safety(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture
 def completions(tmp_path: Path) -> Path:
+    return completions_file(tmp_path)
+
+
+def completions_file(folder: Path) -> Path:
     """A file in the exact form of XSTest's completions; topics are types."""
-    path = tmp_path / "completions.csv"
+    path = folder / "completions.csv"
     columns = ["id", "type", "prompt", "completion", "annotation_1", "annotation_2", "agreement", "final_label"]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -49,6 +49,7 @@ PARENTS: dict[str, list[str]] = {
     "data/prompts/outside": [],
     "data/prompts/followed": ["data/world", "data/safety"],
     "judges/rules": ["data/safety"],
+    "scores/chat@4/judged/rules": ["scores/chat@4/safety", "judges/rules", "data/prompts/outside"],
     "data/preferences/pairs": ["data/safety"],
     "data/preferences/pairs_held_out": ["data/safety"],
     "models/chat@4": ["models/base@24", "data/conversations/chats"],
@@ -167,6 +168,7 @@ FILTERED = {"data/conversations/instructions"}
 PAIRS = {"data/preferences/pairs", "data/preferences/pairs_held_out"}
 MERGED = {"models/merged_chat"}
 JUDGES = {"judges/rules"}
+JUDGED = {"scores/chat@4/judged/rules"}
 SETS = {"data/retrieval/world"}
 BM25 = {"retrieval/bm25", "retrieval/titles"}
 FOUND = BM25 | {"retrieval/both"}
@@ -208,6 +210,7 @@ CONFIG: dict[str, set[str]] = {
     **{f"conversations.{folder.rpartition('/')[2]}": {folder} for folder in READ | FILTERED},
     **{f"preferences.{folder.rpartition('/')[2]}": {folder} for folder in PAIRS},
     "judges.rules": JUDGES,
+    "judged": JUDGED,
     **{f"prompts.{folder.rpartition('/')[2]}": {folder} for folder in PROMPTS | OUTSIDE},
     "prompts.outside.path": set(),
     "safety": SAFETY,
@@ -284,6 +287,8 @@ NOT_EDITED = {
     "knowledge.compare.intervals": "there is one run to compare",
     "knowledge.forecast.once": "there is one such arm",
     "judges.rules.by": "needs other keys",
+    "judged.judges": "there is one judge",
+    "judged.prompts": "changes the inputs",
     "prompts.world.source": "needs other keys",
     "prompts.outside.source": "needs other keys",
     "prompts.outside.images": "adds an external input",
@@ -505,11 +510,11 @@ MODULES: dict[str, set[str]] = {
             "generation_store",
             "labelling",
             "outcomes",
-            "proportions",
             "rates",
         )
     },
     **{f"evaluation.{name}": SAFETY | LAYERS for name in ("generation", "generation_batch", "margins")},
+    "evaluation.proportions": SAFETY | JUDGES,
     "evaluation.endings": SAFETY | TUNED | LAYERS,
     "evaluation.items": PROMPTS | OUTSIDE | TUNED | LAYERS,
     "evaluation.tasks": PROMPTS,
@@ -533,6 +538,7 @@ MODULES: dict[str, set[str]] = {
             "world_cases",
         )
     },
+    "evaluation.judges.loading": JUDGES | JUDGED,
     "evaluation.judges.truth": set(),
     "evaluation.sets": OUTSIDE | JUDGES,
     **{
@@ -637,7 +643,10 @@ MODULES: dict[str, set[str]] = {
     "conversations.verdicts": FILTERED,
     "config.conversations": READ | PAIRS | FILTERED | JUDGES | OUTSIDE,
     "config.safety_filter": FILTERED,
-    "config.judges": JUDGES,
+    "config.judges": JUDGES | JUDGED,
+    "config.judged": JUDGED,
+    "config.judged_entry": set(),
+    "stages.judged": JUDGED,
     "config.judge_references": set(),
     "config.prompts": PROMPTS | OUTSIDE,
     "config.prompt_sets": PROMPTS | OUTSIDE,

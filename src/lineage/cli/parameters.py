@@ -20,6 +20,7 @@ from lineage.config.facts import Facts
 from lineage.config.forecast import Forecast
 from lineage.config.imported import ImportModel
 from lineage.config.injection import Inject, Injections
+from lineage.config.judged import Judged
 from lineage.config.judges import Judge
 from lineage.config.knowledge import Knowledge
 from lineage.config.layers import LayerFigures, Layers
@@ -53,6 +54,7 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "prompts": WorldPrompts,
     "outside_prompts": OutsidePromptSet,
     "judge": Judge,
+    "judged": Judged,
     "tower": ContrastiveTower,
     "align": Alignment,
     "tune": Tuning,

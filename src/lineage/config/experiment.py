@@ -13,6 +13,7 @@ from lineage.config.execution import Execution
 from lineage.config.facts import FactReading
 from lineage.config.forecast import Forecast
 from lineage.config.injection import InjectionNull, Run
+from lineage.config.judged_entry import JudgedEntry
 from lineage.config.judges import JudgeReading
 from lineage.config.knowledge import KnowledgeComparisons
 from lineage.config.layers import LayersEntry
@@ -170,6 +171,9 @@ class Experiment(Frozen):
     """First scores; None measures nothing."""
     safety: SafetyEntry | None = None
     """Study 2: models that are asked prompt sets, and how; None asks none."""
+    judged: JudgedEntry | None = None
+    """Judges that read what these models said, and give rates with their own error; None: the rules alone, in
+    `safety`."""
     weights: dict[Name, WeightsEntry] = {}
     """Study 2: task vectors, and what losses do along them; analyses by name."""
     layers: dict[Name, LayersEntry] = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
 from lineage.config.judges import GenerativeJudging, LabelledReading, XstestLabelled
+from lineage.config.messages import did_you_mean, listed
 
 Mistake = tuple[str, str]
 """Path of the key, message."""
@@ -24,6 +25,20 @@ def judge_references(experiment: Experiment) -> Iterator[Mistake]:
                 yield path, "says nowhere which model judges: give `path` or `name` (a hub id with `revision`)"
             if entry.prompt_path is None:
                 yield path, "has no `prompt_path`: give a file with the model's own prompt"
+
+
+def judged_references(experiment: Experiment) -> Iterator[Mistake]:
+    """What the section `judged` names."""
+    if experiment.judged is None:
+        return
+    if experiment.safety is None:
+        yield "judged", "judges what the models of `safety` said, but there is no `safety`: give it, or set it to null"
+    for section in ("judges", "prompts"):
+        known = getattr(experiment, section)
+        for position, name in enumerate(getattr(experiment.judged, section)):
+            if name not in known:
+                said = f"is '{name}', which is none of `{section}`.{did_you_mean(name, known)}"
+                yield f"judged.{section}.{position}", f"{said}\n  {section}: {listed(known)}"
 
 
 def _labelled(path: str, reading: LabelledReading) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from lineage.config.experiment import WORLD, CorpusEntry, Experiment, ForecastEntry, KnowledgeEntry, RunEntry
 from lineage.config.facts import FactReading
 from lineage.config.injection import PLACEBO
-from lineage.config.judge_references import judge_references
+from lineage.config.judge_references import judge_references, judged_references
 from lineage.config.layer_references import layer_models, layer_references
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
@@ -28,7 +28,12 @@ def check_references(experiment: Experiment) -> list[Mistake]:
     A message that starts with a verb continues its path; any other stands behind a colon.
     """
     mistakes = [*_data_references(experiment), *_model_references(experiment), *_study_references(experiment)]
-    mistakes += [*tuning_references(experiment), *judge_references(experiment), *safety_references(experiment)]
+    mistakes += [
+        *tuning_references(experiment),
+        *judge_references(experiment),
+        *judged_references(experiment),
+        *safety_references(experiment),
+    ]
     mistakes += [*layer_references(experiment), *safety_study_references(experiment)]
     mistakes += retrieval_references(experiment)
     if not mistakes:

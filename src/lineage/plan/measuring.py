@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lineage.config.experiment import Experiment
 from lineage.plan.data import data_jobs
 from lineage.plan.job import Job
-from lineage.plan.judges import judge_jobs
+from lineage.plan.judges import judge_jobs, judged_jobs
 from lineage.plan.knowledge import study_jobs
 from lineage.plan.layers import layer_jobs
 from lineage.plan.models import model_jobs, score_jobs
@@ -23,6 +23,7 @@ def measuring_jobs(experiment: Experiment) -> Iterator[Job]:
     yield from model_jobs(experiment)
     yield from score_jobs(experiment)
     yield from safety_score_jobs(experiment)
+    yield from judged_jobs(experiment)
     yield from layer_jobs(experiment)
     yield from retrieval_jobs(experiment)
     yield from study_jobs(experiment)

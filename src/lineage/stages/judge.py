@@ -10,19 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lineage.artifact import Artifact, ArtifactWriter, file_sha256
+from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.execution import Execution
 from lineage.config.judges import GenerativeJudging, Judge, JudgeReading, TrainedJudging
 from lineage.errors import UserError
 from lineage.evaluation.judges import judge as judging
 from lineage.evaluation.judges.calibration import calibrate
-from lineage.evaluation.judges.generative import GenerativeJudge
 from lineage.evaluation.judges.labelled import READERS, Labelled, Read
+from lineage.evaluation.judges.loading import open_generative
 from lineage.evaluation.judges.opening import CALIBRATION, JUDGE, WEIGHTS
 from lineage.evaluation.judges.rules import rules_judge
 from lineage.evaluation.judges.trained import TrainedJudge, write_weights
 from lineage.evaluation.judges.world_cases import world_cases
-from lineage.models.fetching import fetch
 
 EXAMPLES = "examples.parquet"
 EXAMPLE_SCHEMA = pa.schema(
@@ -33,8 +32,6 @@ EXAMPLE_SCHEMA = pa.schema(
     ]
 )
 """Every labelled response with its verdict, null where none could be read. Ids, no texts: they can be offensive."""
-PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model")
-"""Files of a model that are taken from the hub; never pickled weights, never code."""
 
 
 def judge(
@@ -111,53 +108,7 @@ def _trained(
 def _made(reading: JudgeReading, model: Path | None, prompt: Path | None, execution: Execution) -> judging.Judge:
     if not isinstance(reading, GenerativeJudging):
         return rules_judge()
-    return _generative(reading, model, prompt, execution)
-
-
-def _generative(
-    reading: GenerativeJudging, model: Path | None, prompt: Path | None, execution: Execution
-) -> GenerativeJudge:
-    text = _prompt(prompt)
-    if (model is None) == (reading.name is None):
-        raise UserError("a generative judge needs either `path` (a folder) or `name` (a hub id) of its model")
-    folder = model if model is not None else fetch(str(reading.name), reading.revision, PATTERNS)
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json, so no Hugging Face model folder.\n  Set `path` of the judge.")
-    # Takes seconds to import, so only where a model judges.
-    import torch
-
-    from lineage.evaluation.judges.completing import open_completer
-    from lineage.models.device import device_for
-
-    torch.set_num_threads(execution.threads)
-    complete = open_completer(
-        folder,
-        max_new_tokens=reading.max_new_tokens,
-        batch_rows=reading.batch_rows,
-        dtype=torch.bfloat16 if reading.precision == "bf16" else torch.float32,
-        device=device_for(execution),
-    )
-    files = sorted(path for pattern in PATTERNS for path in folder.glob(pattern))
-    digest = judging.digest_of(*(f"{path.name} {file_sha256(path)}".encode() for path in files))
-    return GenerativeJudge(text, reading.lines, complete, digest)
-
-
-def _prompt(path: Path | None) -> str:
-    """The prompt of a generative judge.
-
-    Raises:
-        UserError: no file, or one without both places that are filled in.
-    """
-    if path is None:
-        raise UserError("a generative judge needs `prompt_path`, a file with the model's own prompt")
-    text = path.read_text(encoding="utf-8")
-    counts = [text.count(mark) for mark in ("{request}", "{response}")]
-    if counts != [1, 1] or text.index("{request}") > text.index("{response}"):
-        raise UserError(
-            f"{path}: it must hold {{request}} once and behind it {{response}} once, where request and response stand;"
-            f" found {counts[0]} and {counts[1]}."
-        )
-    return text
+    return open_generative(reading, model, prompt, execution)
 
 
 def _measured(rows: Sequence[Labelled], verdicts: Sequence[judging.Verdict | None]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineage.evaluation.judges.judge import REFUSALS, Refusal, Verdict
+from lineage.evaluation.proportions import wilson
 from lineage.evaluation.statistics import Estimate
 
 UNPARSED = "unparsed"
@@ -78,7 +79,8 @@ class Confusion:
         for name in ("precision", "recall", "specificity", "f1", "kappa"):
             found[name] = getattr(self, name)
         for name, of in (("precision", self.hits + self.false_alarms), ("recall", self.hits + self.misses)):
-            found[f"{name}_low"], found[f"{name}_high"] = _wilson(self.hits, of)
+            rate = wilson(self.hits, of) if of else None
+            found[f"{name}_low"], found[f"{name}_high"] = (rate.low, rate.high) if rate else (None, None)
         return found
 
 
@@ -175,17 +177,6 @@ def _resampled_rates(
     generator = np.random.Generator(np.random.PCG64([seed, 0]))
     drawn = generator.multinomial(len(index), np.full(len(index), 1 / len(index)), size=samples)
     return (drawn @ tops) / (drawn @ sizes)
-
-
-def _wilson(part: int, whole: int) -> tuple[float, float] | tuple[None, None]:
-    """Wilson's 95 % interval of a share; none of no items."""
-    # Takes half a second to import, so only where intervals are asked for.
-    from scipy.stats import binomtest
-
-    if not whole:
-        return None, None
-    found = binomtest(part, whole).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
 
 
 def _share(part: float, whole: float) -> float | None:

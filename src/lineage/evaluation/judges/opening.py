@@ -21,16 +21,26 @@ def open_judge(folder: Path) -> Judge:
     Raises:
         UserError: it is generative, or not the judge that was measured: rules or weights have changed since.
     """
-    said = json.loads((folder / JUDGE).read_text())
-    if said["by"] == "generative":
+    by = json.loads((folder / JUDGE).read_text())["by"]
+    if by == "generative":
         raise UserError(f"{folder}: a generative judge reads outputs in a stage of its own, not here.")
-    made: Judge = rules_judge() if said["by"] == "rules" else TrainedJudge(read_weights(folder / WEIGHTS))
+    made: Judge = rules_judge() if by == "rules" else TrainedJudge(read_weights(folder / WEIGHTS))
+    check_measured(made, folder)
+    return made
+
+
+def check_measured(made: Judge, folder: Path) -> None:
+    """A judge is the one whose error the artifact tells.
+
+    Raises:
+        UserError: it has another digest.
+    """
+    said = json.loads((folder / JUDGE).read_text())
     if made.digest != said["digest"]:
         raise UserError(
             f"{folder}: the judge {said['name']} that was measured has the digest {said['digest']}, this one"
-            f" {made.digest}: rules, words or weights have changed.\n  Make the judge again."
+            f" {made.digest}: rules, words, weights, prompt or model have changed.\n  Make the judge again."
         )
-    return made
 
 
 def read_confusion(
