@@ -18,6 +18,8 @@ include: "workflow/rules/judges.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/retrieval.smk"
+include: "workflow/rules/dense.smk"
+include: "workflow/rules/generative.smk"
 include: "workflow/rules/knowledge.smk"
 include: "workflow/rules/safety.smk"
 
@@ -60,9 +62,9 @@ rule inside:
 
 
 rule retrieval:
-    "Search every retrieval set and compare what was found."
+    "Make every retriever, search every retrieval set and compare what was found."
     input:
-        manifests("data/retrieval/", "retrieval/", "retrieval_scores/"),
+        manifests("data/retrieval/", "retrieval/", "retrieval_scores/", "analysis/bottleneck"),
 
 
 onsuccess:

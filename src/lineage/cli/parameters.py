@@ -27,6 +27,7 @@ from lineage.config.layers import LayerFigures, Layers
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
 from lineage.config.prompts import OutsidePromptSet, WorldPrompts
+from lineage.config.retrieval_models import ContextualVocabulary, Retriever, T5Pretraining, TokenContrast
 from lineage.config.retrieval_sets import RetrievalSet
 from lineage.config.retrievers import Bm25, Hybrid, ScoredRuns
 from lineage.config.safety_data import SafetyData
@@ -77,6 +78,10 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "forecast": Forecast,
     "knowledge": Knowledge,
     "safety": SafetyStudy,
+    "pretrain_t5": T5Pretraining,
+    "contextual_vocabulary": ContextualVocabulary,
+    "token_contrast": TokenContrast,
+    "retriever": Retriever,
     "bi_encoder": BiEncoder,
     "dense_index": DenseIndex,
     "generative_search": GenerativeSearch,

@@ -8,10 +8,12 @@ from lineage.config.acquisition import Acquisition
 from lineage.config.base import Frozen
 from lineage.config.conversations import ConversationReading, PreferenceReading
 from lineage.config.corpus import Corpus
+from lineage.config.dense import Bottleneck
 from lineage.config.documents import DocumentReading
 from lineage.config.execution import Execution
 from lineage.config.facts import FactReading
 from lineage.config.forecast import Forecast
+from lineage.config.generative_entries import VocabularyEntry
 from lineage.config.injection import InjectionNull, Run
 from lineage.config.judged_entry import JudgedEntry
 from lineage.config.judges import JudgeReading
@@ -183,10 +185,14 @@ class Experiment(Frozen):
     leaves them out."""
     retrieval_sets: dict[Name, SetEntry] = {}
     """Study 3: documents with queries and judgements, of the generated world, of real collections, of your own."""
+    vocabularies: dict[Name, VocabularyEntry] = {}
+    """Study 3: contextual vocabularies of generative retrievers by name."""
     retrievers: dict[Name, RetrieverEntry] = {}
-    """What searches a retrieval set."""
+    """Study 3: retrievers by name, each with its stage and the set that it searches."""
     retrieval_scores: RetrievalScores = RetrievalScores()
-    """How all runs on a set are scored and compared."""
+    """Study 3: how all runs on a set are scored and compared."""
+    bottleneck: Bottleneck | None = None
+    """Study 3: all pairs of documents through narrow inner products; None leaves it out."""
     knowledge: KnowledgeEntry | None = None
     """Study 1: facts injected, acquired and forgotten; None leaves it out."""
 

@@ -18,7 +18,7 @@ from lineage.errors import UserError
 
 NAMED_SECTIONS = (
     "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "judges",
-    "retrieval_sets", "retrievers",
+    "retrieval_sets", "vocabularies", "retrievers",
     "prompts", "models", "models.<name>.shares", "weights", "weights.<name>.vectors", "weights.<name>.losses", "layers",
     "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
@@ -117,9 +117,10 @@ def seeded(experiment: Experiment) -> Experiment:
         return experiment
 
     def trained(entry: Any) -> Any:
-        if not hasattr(entry, "optimization"):
-            return entry.model_copy(update={"seed": seed}) if hasattr(entry, "seed") else entry
-        return entry.model_copy(update={"optimization": entry.optimization.model_copy(update={"seed": seed})})
+        """The entry with the seed in its run, in what it trains before, and in its clusters."""
+        parts = ("optimization", "contrast", "training", "clustering")
+        changed = {name: trained(one) for name in parts if (one := getattr(entry, name, None)) is not None}
+        return entry.model_copy(update=changed | ({"seed": seed} if hasattr(entry, "seed") and not changed else {}))
 
     models = {name: trained(one) for name, one in experiment.models.items()}
     facts = {
@@ -131,7 +132,9 @@ def seeded(experiment: Experiment) -> Experiment:
         for name, one in experiment.retrieval_sets.items()
     }
     retrievers = {name: trained(one) for name, one in experiment.retrievers.items()}
-    changes: dict[str, Any] = {"models": models, "facts": facts, "retrieval_sets": sets, "retrievers": retrievers}
+    vocabularies = {name: trained(one) for name, one in experiment.vocabularies.items()}
+    changes: dict[str, Any] = {"models": models, "facts": facts, "retrieval_sets": sets}
+    changes |= {"retrievers": retrievers, "vocabularies": vocabularies}
     if experiment.safety_data is not None:
         changes["safety_data"] = experiment.safety_data.model_copy(update={"seed": seed})
     if experiment.world is not None:

@@ -9,6 +9,7 @@ from lineage.config.imported import ImportModel
 from lineage.config.merging import Merge, MergedModel
 from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN, listed
 from lineage.config.pretrain import PretrainRun
+from lineage.config.retrieval_models import T5Pretraining
 from lineage.config.tuning import Alignment, ContrastiveTower, PreferenceTuning, TuningRun
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -88,6 +89,22 @@ class ImportEntry(ImportModel, Whole):
     @property
     def parents(self) -> dict[str, str]:
         """None: it comes from outside."""
+        return {}
+
+
+class T5Entry(T5Pretraining, Whole):
+    """A small T5, trained by span corruption on the documents of a retrieval set; retrievers start from it."""
+
+    stage: Literal["pretrain_t5"]
+    """Trains a T5 from scratch."""
+    set: Name
+    """Retrieval set whose documents it reads."""
+    tokenizer: Name
+    """Tokenizer of the experiment; it has T5's padding, end and sentinels."""
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """None: it starts from scratch."""
         return {}
 
 
@@ -200,7 +217,7 @@ class MergeEntry(Merge, Whole):
 
 
 ModelEntry = Annotated[
-    PretrainEntry | ImportEntry | TowerEntry | AlignEntry | TuneEntry | DpoEntry | MergeEntry,
+    PretrainEntry | ImportEntry | T5Entry | TowerEntry | AlignEntry | TuneEntry | DpoEntry | MergeEntry,
     Field(discriminator="stage"),
 ]
 """A model by its stage; every entry says its `parents` and the `kept_steps` that name its artifacts."""

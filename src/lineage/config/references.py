@@ -11,7 +11,7 @@ from lineage.config.judge_references import judge_references, judged_references
 from lineage.config.layer_references import layer_models, layer_references
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
-from lineage.config.retrieval_references import retrieval_references
+from lineage.config.retrieval_references import retrieval_models, retrieval_references
 from lineage.config.safety_references import safety_references
 from lineage.config.safety_study_references import safety_study_references
 from lineage.config.tuning_references import tuning_references
@@ -217,7 +217,7 @@ def _model_references(experiment: Experiment) -> Iterator[Mistake]:
             yield from _model_reference(experiment, f"scores.models.{position}", reference)
     for position, measured in enumerate(experiment.safety.models if experiment.safety else []):
         yield from _model_reference(experiment, f"safety.models.{position}.model", measured.model)
-    for path, reference in layer_models(experiment):
+    for path, reference in [*layer_models(experiment), *retrieval_models(experiment)]:
         yield from _model_reference(experiment, path, reference)
 
 

@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from lineage.config.decoding_entries import DecodingEntry
+from lineage.config.dense_entries import DenseEntry
+from lineage.config.generative_entries import GenerativeEntry
 from lineage.config.models import Name
 from lineage.config.retrievers import Bm25, Hybrid
 
@@ -28,5 +31,7 @@ class HybridEntry(Hybrid):
     """Retrievers of this set whose runs are fused."""
 
 
-RetrieverEntry = Annotated[Bm25Entry | HybridEntry, Field(discriminator="stage")]
+RetrieverEntry = Annotated[
+    Bm25Entry | DenseEntry | GenerativeEntry | DecodingEntry | HybridEntry, Field(discriminator="stage")
+]
 """A named retriever."""

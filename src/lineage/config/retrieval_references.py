@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lineage.config.decoding_entries import DecodingEntry
+from lineage.config.dense_entries import DenseEntry
+from lineage.config.dense_references import decoding_references, dense_references
 from lineage.config.experiment import Experiment
+from lineage.config.generative_entries import GenerativeEntry
+from lineage.config.generative_references import generative_references, vocabulary_references
 from lineage.config.messages import did_you_mean, listed
+from lineage.config.models import T5Entry
 from lineage.config.retrieval_entries import HybridEntry, RetrieverEntry
 from lineage.config.retrieval_sets import HubSet, WorldSet
 
@@ -22,8 +28,35 @@ def retrieval_references(experiment: Experiment) -> Iterator[Mistake]:
                 yield f"{path}.source", "is 'world', but the experiment has no world: give `world` or another source"
         elif entry.path is None and not (isinstance(entry, HubSet) and not _has_files(entry)):
             yield path, "says nowhere what to read: give `path`"
+    for name, model in experiment.models.items():
+        if isinstance(model, T5Entry):
+            yield from _t5(experiment, f"models.{name}", model)
+    for name, rows in experiment.vocabularies.items():
+        yield from vocabulary_references(name, rows, models=experiment.models, sets=experiment.retrieval_sets)
     for name, retriever in experiment.retrievers.items():
         yield from _retriever(experiment, f"retrievers.{name}", retriever)
+
+
+def retrieval_models(experiment: Experiment) -> Iterator[Mistake]:
+    """(path of the key, model) of every model that a vocabulary or retriever names."""
+    for name, rows in experiment.vocabularies.items():
+        yield f"vocabularies.{name}.encoder", rows.encoder
+    for name, entry in experiment.retrievers.items():
+        if isinstance(entry, DenseEntry):
+            yield f"retrievers.{name}.encoder", entry.encoder
+        elif isinstance(entry, GenerativeEntry):
+            yield f"retrievers.{name}.start", entry.start
+
+
+def _t5(experiment: Experiment, path: str, entry: T5Entry) -> Iterator[Mistake]:
+    """The documents and the tokenizer of a T5 that is trained here."""
+    if entry.set not in experiment.retrieval_sets:
+        known = experiment.retrieval_sets
+        message = f"is '{entry.set}', which is no retrieval set.{did_you_mean(entry.set, known)}"
+        yield f"{path}.set", f"{message}\n  retrieval_sets: {listed(known)}"
+    if entry.tokenizer not in (known := experiment.tokenizers):
+        message = f"is '{entry.tokenizer}', which is no tokenizer.{did_you_mean(entry.tokenizer, known)}"
+        yield f"{path}.tokenizer", f"{message}\n  tokenizers: {listed(known)}"
 
 
 def _has_files(entry: HubSet) -> bool:
@@ -41,6 +74,14 @@ def _retriever(experiment: Experiment, path: str, entry: RetrieverEntry) -> Iter
         yield f"{path}.splits", f"{message}: add '{missing[0]}' here, or take it out there"
     if isinstance(entry, HybridEntry):
         yield from _fused(experiment, path, entry)
+    elif isinstance(entry, DenseEntry):
+        yield from dense_references(experiment.vocabularies, path, entry)
+    elif isinstance(entry, DecodingEntry):
+        trained = {name: one for name, one in experiment.retrievers.items() if isinstance(one, GenerativeEntry)}
+        yield from decoding_references(trained, path, entry)
+    elif isinstance(entry, GenerativeEntry):
+        models, rows = experiment.models, experiment.vocabularies
+        yield from generative_references(path, entry, models=models, vocabularies=rows)
 
 
 def _fused(experiment: Experiment, path: str, entry: HybridEntry) -> Iterator[Mistake]:

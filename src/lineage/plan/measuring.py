@@ -11,13 +11,14 @@ from lineage.plan.judges import judge_jobs, judged_jobs
 from lineage.plan.knowledge import study_jobs
 from lineage.plan.layers import layer_jobs
 from lineage.plan.models import model_jobs, score_jobs
-from lineage.plan.retrieval import retrieval_jobs
+from lineage.plan.retrieval import retrieval_jobs, retrieval_set_jobs
 from lineage.plan.safety import prompt_jobs, safety_score_jobs
 
 
 def measuring_jobs(experiment: Experiment) -> Iterator[Job]:
     """Data, prompts, judges, models, scores, retrievers and runs, parents before children."""
     yield from data_jobs(experiment)
+    yield from retrieval_set_jobs(experiment)
     yield from prompt_jobs(experiment)
     yield from judge_jobs(experiment)
     yield from model_jobs(experiment)

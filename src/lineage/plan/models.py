@@ -14,11 +14,13 @@ from lineage.config.models import (
     ImportEntry,
     MergeEntry,
     PretrainEntry,
+    T5Entry,
     TowerEntry,
     TuneEntry,
 )
 from lineage.config.pretrain import Pretrain
 from lineage.config.references import artifact_names
+from lineage.config.retrieval_models import T5Pretraining
 from lineage.config.score import LanguageScore
 from lineage.config.tuning import Alignment, ContrastiveTower, PreferenceTuning, Tuning
 from lineage.freshness import canonical
@@ -38,13 +40,16 @@ def model_jobs(experiment: Experiment) -> Iterator[Job]:
 
 
 def _whole(
-    experiment: Experiment, name: str, entry: ImportEntry | TowerEntry | AlignEntry | DpoEntry | MergeEntry
+    experiment: Experiment, name: str, entry: ImportEntry | T5Entry | TowerEntry | AlignEntry | DpoEntry | MergeEntry
 ) -> Job:
     """A model that is made in one go."""
     folder, sets = f"models/{name}", _sets(entry)
     parents = {key: [model_folder(experiment, one)] for key, one in entry.parents.items()}
     if isinstance(entry, ImportEntry):
         return Job("import_model", folder, stage_spec(ImportModel, entry), external=source(experiment, entry.path))
+    if isinstance(entry, T5Entry):
+        inputs = {"retrieval_set": [f"data/retrieval/{entry.set}"], "tokenizer": [f"tokenizers/{entry.tokenizer}"]}
+        return Job("pretrain_t5", folder, stage_spec(T5Pretraining, entry), inputs)
     if isinstance(entry, TowerEntry):
         inputs = {"conversations": sets, "tokenizer": [f"tokenizers/{entry.tokenizer}"]}
         return Job("tower", folder, stage_spec(ContrastiveTower, entry), inputs)
