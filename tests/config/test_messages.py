@@ -183,7 +183,10 @@ def test_the_kind_of_an_entry() -> None:
     missing = "config: documents.notes.reader is missing: it says what kind this is"
     assert mistakes("documents.notes", {"path": "notes"}) == [missing, allowed]
     null = mistakes("models.base.stage", None)
-    assert null == ["config: models.base.stage is null.", "  allowed: pretrain, import, pretrain_t5, tower, align, tune, dpo, merge"]
+    assert null == [
+        "config: models.base.stage is null.",
+        "  allowed: pretrain, import, pretrain_t5, tower, align, tune, dpo, merge",
+    ]
 
 
 def test_choices() -> None:

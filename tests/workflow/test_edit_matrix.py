@@ -33,8 +33,36 @@ PARENTS: dict[str, list[str]] = {
     "data/retrieval/world": ["data/world"],
     "retrieval/bm25": ["data/retrieval/world"],
     "retrieval/titles": ["data/retrieval/world"],
-    "retrieval/both": ["data/retrieval/world", "retrieval/bm25", "retrieval/titles"],
-    "retrieval_scores/world": ["data/retrieval/world", "retrieval/bm25", "retrieval/titles", "retrieval/both"],
+    "retrieval/hybrid": ["data/retrieval/world", "retrieval/bm25", "retrieval/titles"],
+    "models/t5": ["data/retrieval/world", "tokenizers/main"],
+    "vocabularies/rows": ["data/retrieval/world", "models/t5"],
+    "encoders/dense": ["data/retrieval/world", "models/t5"],
+    "retrieval/dense": ["data/retrieval/world", "encoders/dense"],
+    "contrasts/contextual": ["data/retrieval/world", "models/t5", "vocabularies/rows"],
+    "vocabularies/contextual@contrast": ["data/retrieval/world", "contrasts/contextual"],
+    "retriever_models/contextual@2": [
+        "data/retrieval/world",
+        "contrasts/contextual",
+        "vocabularies/contextual@contrast",
+    ],
+    "vocabularies/contextual@2": ["data/retrieval/world", "retriever_models/contextual@2"],
+    "retriever_models/contextual@4": [
+        "data/retrieval/world",
+        "retriever_models/contextual@2",
+        "vocabularies/contextual@2",
+    ],
+    "retrieval/contextual": ["data/retrieval/world", "retriever_models/contextual@4"],
+    "retrieval/contextual_paper": ["data/retrieval/world", "retriever_models/contextual@4"],
+    "retrieval_scores/world": [
+        "data/retrieval/world",
+        "retrieval/bm25",
+        "retrieval/titles",
+        "retrieval/hybrid",
+        "retrieval/dense",
+        "retrieval/contextual",
+        "retrieval/contextual_paper",
+    ],
+    "analysis/bottleneck": [],
     "models/base@8": ["data/tokens/main", "tokenizers/main", "data/corpora/main"],
     "models/base@24": ["models/base@8"],
     "models/late@4": ["models/base@8"],
@@ -171,7 +199,18 @@ JUDGES = {"judges/rules"}
 JUDGED = {"scores/chat@4/judged/rules"}
 SETS = {"data/retrieval/world"}
 BM25 = {"retrieval/bm25", "retrieval/titles"}
-FOUND = BM25 | {"retrieval/both"}
+DENSE = {"retrieval/dense"}
+WRITTEN = {"retrieval/contextual", "retrieval/contextual_paper"}
+FUSED = {"retrieval/hybrid"}
+FOUND = BM25 | DENSE | WRITTEN | FUSED
+T5 = {"models/t5"}
+ROWS = {"vocabularies/rows", "vocabularies/contextual@contrast", "vocabularies/contextual@2"}
+CONTRAST = {"contrasts/contextual"}
+WRITERS = {"retriever_models/contextual@2", "retriever_models/contextual@4"}
+ENCODERS = {"encoders/dense"}
+BOTTLENECK = {"analysis/bottleneck"}
+WRITING = T5 | CONTRAST | WRITERS
+TAUGHT = WRITING | ENCODERS
 COMPARED = {"retrieval_scores/world"}
 EVERYTHING = set(PARENTS)
 
@@ -226,6 +265,16 @@ CONFIG: dict[str, set[str]] = {
     "scores": SCORES,
     "retrieval_sets.world": SETS,
     **{f"retrievers.{folder.rpartition('/')[2]}": {folder} for folder in FOUND},
+    "retrievers.dense.training": ENCODERS,
+    "retrievers.contextual": WRITERS,
+    "retrievers.contextual.query_tokens": WRITERS | {"retrieval/contextual"},
+    "retrievers.contextual.contrast": CONTRAST,
+    "retrievers.contextual.depth": {"retrieval/contextual"},
+    "retrievers.contextual.splits": {"retrieval/contextual"},
+    "retrievers.contextual.decoding": {"retrieval/contextual"},
+    "models.t5": T5,
+    "vocabularies.rows": ROWS,
+    "bottleneck": BOTTLENECK,
     "retrieval_scores": COMPARED,
     "execution": set(),
     "data_root": set(),
@@ -259,6 +308,24 @@ NOT_EDITED = {
     "models.late.held_out": "adds an input, tested by itself",
     "scores.models": "takes artifacts away, changes none",
     "seed": "goes into many sections, tested by itself",
+    **{f"retrievers.{name}.stage": "names the rule" for name in ("dense", "contextual", "contextual_paper", "hybrid")},
+    **{f"retrievers.{name}.set": "there is one set" for name in ("dense", "contextual", "contextual_paper", "hybrid")},
+    "models.t5.stage": "names the rule",
+    "models.t5.set": "there is one set",
+    "models.t5.tokenizer": "there is one tokenizer",
+    "vocabularies.rows.set": "there is one set",
+    "vocabularies.rows.encoder": "there is one T5",
+    "retrievers.dense.encoder": "there is one T5",
+    "retrievers.dense.vocabulary": "excludes `training`",
+    "retrievers.contextual.start": "there is one T5",
+    "retrievers.contextual.vocabulary": "there is one vocabulary",
+    "retrievers.contextual.steps": "names artifacts",
+    "retrievers.contextual.refresh_steps": "names artifacts",
+    "retrievers.contextual_paper.decoding.history": "needs another mode",
+    **{f"retrievers.contextual_paper.of.{place}": "there is one generative retriever" for place in range(10)},
+    "retrievers.hybrid.splits": "those that it fuses have no other",
+    "retrievers.hybrid.of.0": "changes the inputs",
+    "retrievers.hybrid.of.1": "changes the inputs",
     "facts.newcomers.source": "needs other keys",
     "facts.reserved.source": "needs other keys",
     "knowledge.compare.reference": "there is one run to compare",
@@ -367,6 +434,43 @@ OTHER_VALUES: dict[str, Any] = {
     "retrievers.titles.text": "text",
     "retrievers.bm25.text": "text",
     "retrieval_scores.splits": ["test"],
+    **{
+        f"{place}.betas": [0.8, 0.9]
+        for place in (
+            "models.t5.optimization",
+            "retrievers.dense.training.optimization",
+            "retrievers.contextual.optimization",
+            "retrievers.contextual.contrast.optimization",
+            "bottleneck.optimization",
+            "bottleneck.table",
+        )
+    },
+    **{
+        f"retrievers.{name}.splits": ["validation", "test", "train"]
+        for name in ("dense", "contextual", "contextual_paper", "hybrid")
+    },
+    "models.t5.architecture.width": 18,
+    "models.t5.architecture.heads": 4,
+    "vocabularies.rows.clustering.backend": "sklearn",
+    "vocabularies.rows.assignment": "shuffled",
+    "retrievers.dense.reading.max_tokens": 32,
+    "retrievers.dense.reading.similarity": "dot",
+    "retrievers.dense.training.similarity": "dot",
+    "retrievers.dense.training.dimension": 8,
+    "retrievers.contextual.decoder.table": "frozen",
+    "retrievers.contextual.decoder.logit_scale": "none",
+    "retrievers.contextual.contrast.rivals": "total",
+    "retrievers.contextual.depth": 9,
+    **{
+        f"retrievers.{name}.decoding.{key}": value
+        for name in ("contextual", "contextual_paper")
+        for key, value in {"mode": "max", "early_stopping": "full", "history": "mean"}.items()
+    },
+    "retrievers.contextual.decoding.rounds": "paper",
+    "retrievers.contextual_paper.decoding.rounds": "one",
+    "bottleneck.dimensions": [2, 4],
+    "bottleneck.arms": ["table"],
+    "bottleneck.width": 8,
     "retrieval_scores.compared": ["hits@1"],
     "facts.newcomers.limit": 9,
     "facts.reserved.limit": 5,
@@ -483,25 +587,42 @@ MODULES: dict[str, set[str]] = {
     "stages.tokens": TOKENS,
     "data.tokenization": TOKENS,
     "stages.pretrain": PRETRAINED,
-    "config.pretrain": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED | JUDGES | INSIDE,
-    "config.training": PRETRAINED | {"models/outside"} | SCORES | INJECTIONS | TRAINED | FILTERED | JUDGES | INSIDE,
-    "training": PRETRAINED | TRAINED,
+    "config.pretrain": PRETRAINED
+    | {"models/outside"}
+    | SCORES
+    | TRAINED
+    | FILTERED
+    | JUDGES
+    | INSIDE
+    | T5
+    | BOTTLENECK,
+    "config.training": PRETRAINED
+    | {"models/outside"}
+    | SCORES
+    | INJECTIONS
+    | TRAINED
+    | FILTERED
+    | JUDGES
+    | INSIDE
+    | T5
+    | BOTTLENECK,
+    "training": PRETRAINED | TRAINED | TAUGHT | BOTTLENECK,
     "training.packing": PRETRAINED | TUNED | {"models/aligned"},
     "training.start": PRETRAINED,
-    "training.parts": TRAINED,
-    "training.session": TRAINED,
-    "losses": PRETRAINED | TRAINED | WEIGHTS,
-    "losses.next_token": PRETRAINED | TUNED | {"models/aligned"} | WEIGHTS,
+    "training.parts": TRAINED | TAUGHT,
+    "training.session": TRAINED | TAUGHT,
+    "losses": PRETRAINED | TRAINED | WEIGHTS | TAUGHT | BOTTLENECK,
+    "losses.next_token": PRETRAINED | TUNED | {"models/aligned"} | WEIGHTS | WRITING | BOTTLENECK,
     "losses.preference": {"models/tuned_dpo"},
     "losses.contrastive": {"models/tower"},
-    "data.batch": PRETRAINED | TRAINED | WEIGHTS,
-    "data.order": PRETRAINED | TRAINED | WEIGHTS,
-    "models": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED | JUDGES | INSIDE,
-    "models.device": PRETRAINED | SCORES | TRAINED | FILTERED | JUDGES | INSIDE,
+    "data.batch": PRETRAINED | TRAINED | WEIGHTS | T5 | BOTTLENECK,
+    "data.order": PRETRAINED | TRAINED | WEIGHTS | T5 | BOTTLENECK,
+    "models": PRETRAINED | {"models/outside"} | SCORES | TRAINED | FILTERED | JUDGES | INSIDE | T5 | BOTTLENECK,
+    "models.device": PRETRAINED | SCORES | TRAINED | FILTERED | JUDGES | INSIDE | T5 | BOTTLENECK,
     "models.fetching": {"models/outside"} | FILTERED | JUDGES,
     "models.classifiers": FILTERED,
     "models.vision_language": TRAINED | {"models/outside"} | INSIDE,
-    "evaluation": PRETRAINED | SCORES | JUDGES | PROMPTS | OUTSIDE,
+    "evaluation": PRETRAINED | SCORES | JUDGES | PROMPTS | OUTSIDE | ENCODERS | WRITTEN | ROWS | BOTTLENECK,
     **{
         f"evaluation.{name}": SAFETY
         for name in (
@@ -519,7 +640,7 @@ MODULES: dict[str, set[str]] = {
     "evaluation.items": PROMPTS | OUTSIDE | TUNED | LAYERS,
     "evaluation.tasks": PROMPTS,
     "evaluation.held_out": PRETRAINED | SCORES,
-    "evaluation.log_probability": PRETRAINED | SCORES | LAYERS,
+    "evaluation.log_probability": PRETRAINED | SCORES | LAYERS | ENCODERS | WRITTEN | ROWS | BOTTLENECK,
     "evaluation.text": PRETRAINED | SCORES,
     "evaluation.judges": JUDGES | SAFETY | LAYERS | OUTSIDE,
     "evaluation.judges.rules": JUDGES | SAFETY | LAYERS,
@@ -586,29 +707,66 @@ MODULES: dict[str, set[str]] = {
     | FILTERED
     | TRAINED
     | JUDGES
-    | OUTSIDE,
+    | OUTSIDE
+    | T5
+    | BOTTLENECK,
     "data.hub": {"data/documents/notes"} | FACTS | READ | PAIRS | JUDGES | OUTSIDE | SETS,
     # Study 3.
-    "retrieval": SETS | FOUND | COMPARED,
+    "retrieval": SETS | FOUND | COMPARED | TAUGHT | ROWS | BOTTLENECK,
+    "retrieval.bi_encoder": ENCODERS,
+    "retrieval.bottleneck": BOTTLENECK,
+    "retrieval.clustering": ROWS,
+    "retrieval.corruption": T5,
+    "retrieval.decoding": WRITTEN | BOTTLENECK,
+    "retrieval.dense": ENCODERS | DENSE | WRITTEN | BOTTLENECK,
+    "retrieval.examples": CONTRAST | WRITERS | ROWS,
+    "retrieval.generative": CONTRAST | WRITERS,
+    "retrieval.indexed": CONTRAST | WRITERS | WRITTEN,
+    "retrieval.nearest": DENSE,
+    "retrieval.occurrences": ROWS,
+    "retrieval.prefix_tree": WRITTEN | BOTTLENECK,
+    "retrieval.renewal": WRITERS,
+    "retrieval.rows": ROWS,
+    "retrieval.sequences": WRITING | ROWS | WRITTEN,
+    "retrieval.titles": WRITING | ROWS | WRITTEN,
+    "retrieval.vocabulary": TAUGHT | ROWS | WRITTEN | DENSE | BOTTLENECK,
+    "retrieval.schemas": SETS | FOUND | COMPARED | TAUGHT | ROWS,
+    "losses.identifiers": WRITING,
+    "losses.in_batch": ENCODERS,
+    "models.encoder_decoder": WRITING | ROWS | WRITTEN | {"models/outside"},
+    "models.decoder_heads": WRITING,
+    "config.dense": ENCODERS | DENSE | BOTTLENECK | WRITTEN,
+    "config.decoding": WRITTEN | BOTTLENECK,
+    "config.retrieval_models": WRITING | ROWS | {"models/outside"},
+    **{f"config.{name}_entries": set() for name in ("dense", "decoding", "generative")},
+    **{f"config.{name}_references": set() for name in ("dense", "generative")},
+    "stages.pretrain_t5": T5,
+    "stages.contextual_vocabulary": ROWS,
+    "stages.token_contrast": CONTRAST,
+    "stages.retriever": WRITERS,
+    "stages.generative_search": WRITTEN,
+    "stages.bi_encoder": ENCODERS,
+    "stages.dense_index": DENSE,
+    "stages.bottleneck": BOTTLENECK,
     "retrieval.sets": SETS,
     "retrieval.splits": SETS,
     "retrieval.queries": SETS,
     "retrieval.analyzer": SETS | BM25,
     "retrieval.bm25": BM25,
-    "retrieval.fusion": {"retrieval/both"},
+    "retrieval.fusion": FUSED,
     "retrieval.searching": FOUND,
     "retrieval.runs": FOUND | COMPARED,
-    "retrieval.tables": FOUND | COMPARED,
+    "retrieval.tables": FOUND | COMPARED | ENCODERS | CONTRAST | WRITERS | ROWS,
     **{f"retrieval.{name}": COMPARED for name in ("kilt", "measures", "scoring", "significance")},
-    "config.retrieval_sets": SETS | FOUND | COMPARED,
-    "config.retrievers": FOUND | COMPARED,
+    "config.retrieval_sets": SETS | FOUND | COMPARED | ENCODERS | BOTTLENECK,
+    "config.retrievers": FOUND | COMPARED | ENCODERS | BOTTLENECK,
     "config.retrieval_entries": set(),
     "config.retrieval_references": set(),
     "world.queries": SETS,
     "world.descriptions": SETS,
     "stages.retrieval_set": SETS,
     "stages.bm25": BM25,
-    "stages.hybrid": {"retrieval/both"},
+    "stages.hybrid": FUSED,
     "stages.retrieval_scores": COMPARED,
     # Study 2.
     **{
@@ -627,11 +785,12 @@ MODULES: dict[str, set[str]] = {
     },
     "stages.safety_data": {"data/safety"},
     "config.safety_data": {"data/safety"},
-    "conversations": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE,
+    "conversations": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE | T5 | BOTTLENECK,
     "conversations.pictures": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE,
+    "conversations.conversation": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE,
     "conversations.table": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE,
     "conversations.batches": TRAINED,
-    "conversations.order": TRAINED,
+    "conversations.order": TRAINED | T5 | BOTTLENECK,
     "conversations.prepared": TRAINED | INSIDE,
     "conversations.render": TRAINED | INSIDE,
     "conversations.rows": TRAINED | WEIGHTS,
@@ -666,7 +825,7 @@ MODULES: dict[str, set[str]] = {
     "stages.layers": LAYERS,
     "stages.layer_figures": FIGURES,
     "stages.judge": JUDGES,
-    "config.tuning": TRAINED | INSIDE,
+    "config.tuning": TRAINED | INSIDE | T5,
     "config.merging": MERGED | WEIGHTS,
     "merging": MERGED | WEIGHTS,
     **{
