@@ -13,6 +13,7 @@ from lineage.evaluation.judges.calibration import (
     corrected_samples,
 )
 from lineage.evaluation.judges.judge import Refusal, Verdict
+from lineage.evaluation.proportions import wilson
 
 COUNTS = st.integers(0, 50)
 
@@ -75,6 +76,14 @@ def test_a_perfect_judge_changes_nothing() -> None:
 def test_a_judge_no_better_than_chance_says_nothing(judge: Confusion) -> None:
     found = corrected_rate([True, False], [0, 1], judge, samples=200, seed=0)
     assert (found["value"], found["low"], found["high"]) == (None, 0.0, 1.0)
+
+
+def test_fewer_flagged_than_false_alarms_is_no_proof_of_none() -> None:
+    """1 of 200 flagged, 12 of 374 false alarms: nothing true is estimated, up to 2.8 % (Wilson) / .7 is possible."""
+    judge = Confusion(hits=53, misses=23, rejections=362, false_alarms=12)
+    found = corrected_rate([True] + [False] * 199, range(200), judge, samples=500, seed=0)
+    assert found["value"] == found["low"] == 0.0
+    assert found["high"] == pytest.approx(wilson(1, 200).high * 76 / 53)
 
 
 def test_no_response_has_no_rate() -> None:

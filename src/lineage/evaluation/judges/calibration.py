@@ -41,6 +41,11 @@ class Confusion:
         return self.hits + self.false_alarms + self.misses + self.rejections
 
     @property
+    def n_false(self) -> int:
+        """Labelled responses of which it is not true."""
+        return self.false_alarms + self.rejections
+
+    @property
     def precision(self) -> float | None:
         """Share of the flagged that is true; None where nothing is flagged."""
         return _share(self.hits, self.hits + self.false_alarms)
@@ -122,7 +127,8 @@ def corrected_rate(
 
     (flagged + specificity - 1) / (sensitivity + specificity - 1), cut to [0, 1] (Rogan and Gladen 1978). The 95 %
     interval is a percentile bootstrap of both sets: clusters of responses, and the labelled responses. Without a judge
-    that is better than chance there is no value, and the interval is [0, 1].
+    that is better than chance there is no value, and the interval is [0, 1]. Where fewer are flagged than false alarms
+    alone would be, the labelled responses are no guide to false alarms: the upper limit then assumes none.
     """
     num_clusters = len(set(clusters))
     estimate = Estimate(value=None, low=None, high=None, num_items=len(flagged), num_clusters=num_clusters)
@@ -135,8 +141,11 @@ def corrected_rate(
     value = float(_rogan_gladen(np.array([sum(flagged) / len(flagged)]), cells)[0])
     if np.isnan(value):
         estimate["low"], estimate["high"] = 0.0, 1.0
-    else:
-        estimate["value"] = value
+        return estimate
+    estimate["value"] = value
+    if sum(flagged) * judge.n_false < judge.false_alarms * len(flagged):
+        flagged_at_most = wilson(sum(flagged), len(flagged)).high
+        estimate["high"] = max(estimate["high"], min(1.0, flagged_at_most / (judge.recall or 1.0)))
     return estimate
 
 
