@@ -145,7 +145,7 @@ def test_whatever_fails_leaves_the_old_artifact_whole(notes: Path, folder: Path,
     [
         (
             ["documnts", "--out", "x/manifest.json"],
-            "'documnts' is no stage. Did you mean 'documents'?\n  stages: acquisition, align, conversations, corpus,",
+            "'documnts' is no stage. Did you mean 'documents'?\n  stages: acquisition, align, bi_encoder, bm25,",
         ),
         (
             ["documents", "--spec", '{"reader": "text", "patern": "*"}', "--out", "x/manifest.json"],
