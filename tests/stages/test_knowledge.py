@@ -235,7 +235,8 @@ def test_figures_are_drawn_and_equal_inputs_give_equal_bytes(study: Slice, tmp_p
     names = [name for name in first.manifest.files if name.startswith("figures/")]
     drawn = ("effectivity", "effectivity_by_encounter", "effectivity_by_stage", "forecasts", "long_tail")
     drawn += ("retainability", "retainability_by_stage", "trajectories", "trajectories_with_spill_over")
-    assert sorted(names) == ["figures/" + name for name in sorted(["index.html", *(f"{one}.svg" for one in drawn)])]
+    files = ["index.html", *(f"{one}{ending}" for one in drawn for ending in (".svg", ".vl.json"))]
+    assert sorted(names) == [f"figures/{name}" for name in sorted(files)]
     assert first.path("figures/trajectories.svg").read_text().startswith("<svg")
     apart = {name for name, entry in study.made.manifest.files.items() if first.manifest.files[name] != entry}
     assert apart == {"figures/index.html"}

@@ -11,7 +11,7 @@ from lineage.artifact import ArtifactWriter
 from lineage.claims import ledger as ledgers
 from lineage.claims import slices as tidy
 from lineage.claims.claim import Claim
-from lineage.report.saving import Chart, page, svg
+from lineage.report.saving import Chart, files
 
 StudyT = TypeVar("StudyT")
 
@@ -56,7 +56,6 @@ def _summary(found: ledgers.Ledger) -> dict[str, Any]:
 
 
 def draw(charts: Mapping[str, Chart], *, title: str, out: ArtifactWriter) -> None:
-    """An SVG file each, and one page of all of them to point at."""
-    for name, chart in charts.items():
-        out.path(f"figures/{name}.svg").write_text(svg(chart), encoding="utf-8")
-    out.path("figures/index.html").write_text(page(charts, title=title), encoding="utf-8")
+    """An SVG file and a specification each, and one page of all of them to point at."""
+    for name, content in files(charts, title=title).items():
+        out.path(f"figures/{name}").write_text(content, encoding="utf-8")

@@ -19,6 +19,9 @@ Spec: TypeAlias = dict[str, Any]
 HOVER = "hover"
 """Views whose name starts so show a tooltip under the pointer; a still picture goes without them."""
 
+SPEC = ".vl.json"
+"""Ending of the file of a chart's specification."""
+
 _VEGA_LITE = "6.4"
 _COMPOSITIONS = ("layer", "concat", "hconcat", "vconcat")
 _NO_NETWORK: list[str] = []
@@ -41,8 +44,8 @@ figure { margin: 0 0 2rem; overflow-x: auto; }
 .vega-embed { width: 100%; }
 """
 
-# The browser itself refuses whatever is not in the file. Vega reads expressions and CSV through eval.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+"""The browser itself refuses whatever is not in the file. Vega reads expressions and CSV through eval."""
 
 
 def specification(chart: Chart) -> Spec:
@@ -81,11 +84,22 @@ def bundle() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _VEGA_LITE).replace("</script", "<\\/script")
 
 
+def spec_json(chart: Chart) -> str:
+    """The specification as one line of JSON."""
+    return _json(specification(chart))
+
+
+def files(charts: Mapping[str, Chart], *, title: str) -> dict[str, str]:
+    """Contents of files by name: of each chart the picture and the specification, and `index.html` with all charts."""
+    found = {f"{name}.svg": svg(chart) for name, chart in charts.items()}
+    found |= {f"{name}{SPEC}": spec_json(chart) + "\n" for name, chart in charts.items()}
+    return found | {"index.html": page(charts, title=title)}
+
+
 def figure(name: str, chart: Chart) -> str:
     """The chart's part of a page: a figure element with the specification in it, drawn by `scripts()`."""
     spec = specification(chart)
-    data = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    label = html.escape(spec["description"])
+    data, label = _json(spec).replace("<", "\\u003c"), html.escape(spec["description"])
     return (
         f'<figure id="{html.escape(name)}" data-chart aria-label="{label}"><div></div>\n'
         f'<script type="application/json">{data}</script></figure>'
@@ -107,7 +121,7 @@ def page(figures: Mapping[str, Chart], *, title: str) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>{html.escape(title)}</title>
@@ -122,6 +136,10 @@ def page(figures: Mapping[str, Chart], *, title: str) -> str:
 </body>
 </html>
 """
+
+
+def _json(spec: Spec) -> str:
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _in_one_view(parameter: Spec, names: list[str]) -> Spec:

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.layers import LayerFigures
 from lineage.report import layers as figures
-from lineage.report.saving import Chart, page, svg
+from lineage.report.saving import Chart, files
 
 
 def layer_figures(
     config: LayerFigures, *, weights: list[Artifact], layers: list[Artifact], out: ArtifactWriter
 ) -> None:
-    """Writes an SVG file a figure, and `figures/index.html` with all of them; names begin with those of the analyses.
+    """Writes `saving.files` of all figures; their names begin with those of the analyses.
 
     Raises:
         UserError: a table lacks a column.
@@ -26,9 +26,8 @@ def layer_figures(
         drawn |= {f"{one.folder.name}_{name}": chart for name, chart in _of_weights(one).items()}
     for one in layers:
         drawn |= {f"{one.folder.name}_{name}": chart for name, chart in _of_layers(one).items()}
-    for name, chart in drawn.items():
-        out.path(f"figures/{name}.svg").write_text(svg(chart), encoding="utf-8")
-    out.path("figures/index.html").write_text(page(drawn, title=config.title), encoding="utf-8")
+    for name, content in files(drawn, title=config.title).items():
+        out.path(f"figures/{name}").write_text(content, encoding="utf-8")
     out.counts |= {"figures": len(drawn)}
 
 
