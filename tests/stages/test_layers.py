@@ -214,11 +214,12 @@ def test_the_figures_are_drawn(weights: Artifact, layers: Artifact, tmp_path: Pa
     assert names == {
         "index.html",
         *(
-            f"default_{name}.svg"
+            f"default_{name}{ending}"
             for name in (
                 "angles_by_module", "loss_along_vectors", "curves_by_layer", "drift_by_layer", "scaled_layers",
                 "restored_layers",
             )
+            for ending in (".svg", ".vl.json")
         ),
     }  # fmt: skip
     page = (found.folder / "figures" / "index.html").read_text()
