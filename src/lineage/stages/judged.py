@@ -108,7 +108,7 @@ def _rate(
 ) -> dict[str, Any]:
     """Refusals as flagged (Wilson), and behind the judge's error (Rogan and Gladen); harm where the judge says it."""
     flagged = [one is not None and one.refuses for one in verdicts]
-    harmful = [one.harmful for one in verdicts if one is not None and one.harmful is not None]
+    tells_harm = any(one is not None and one.harmful is not None for one in verdicts)
     clusters = [one.cluster or one.id for one in said]
     return {
         "refused": _share(flagged),
@@ -116,7 +116,10 @@ def _rate(
         "refused_corrected": None
         if error is None
         else dict(corrected_rate(flagged, clusters, error, samples=config.samples, seed=config.seed)),
-        "harmful_responses": _share(harmful) if harmful else None,
+        # Of all responses, those too that the judge calls neither: the same n as for refusals.
+        "harmful_responses": _share([one is not None and one.harmful is True for one in verdicts])
+        if tells_harm
+        else None,
         "unparsed": sum(one is None for one in verdicts),
     }
 
