@@ -721,7 +721,7 @@ MODULES: dict[str, set[str]] = {
     "retrieval.dense": ENCODERS | DENSE | WRITTEN | BOTTLENECK,
     "retrieval.examples": CONTRAST | WRITERS | ROWS,
     "retrieval.generative": CONTRAST | WRITERS,
-    "retrieval.indexed": CONTRAST | WRITERS | WRITTEN,
+    "retrieval.indexed": CONTRAST | WRITERS | WRITTEN | DENSE,
     "retrieval.nearest": DENSE,
     "retrieval.occurrences": ROWS,
     "retrieval.prefix_tree": WRITTEN | BOTTLENECK,

@@ -25,11 +25,12 @@ from lineage.retrieval.dense import (
     open_encoder,
     path_vectors,
 )
+from lineage.retrieval.indexed import open_vocabulary
 from lineage.retrieval.nearest import INDEX, NearestIndex, recall_of_exact
 from lineage.retrieval.runs import Found
 from lineage.retrieval.searching import search
 from lineage.retrieval.tables import QueryRow, read_documents, read_queries
-from lineage.retrieval.vocabulary import Vocabulary, open_table
+from lineage.retrieval.vocabulary import open_table
 
 TOGETHER = 16
 """Queries that are encoded and searched at once."""
@@ -62,7 +63,7 @@ def dense_index(
     if vocabulary is None:
         vectors = _encoded(encoder, tokenizer, reading, texts)
     else:
-        vectors = _of_table(vocabulary, num_documents=len(names), normalized=reading.similarity == "cosine")
+        vectors = _of_table(vocabulary, retrieval_set, normalized=reading.similarity == "cosine")
     index = NearestIndex.build(vectors, config.factory, model=model.digest, documents=retrieval_set.digest)
     out.run["build"] = {"seconds": time.perf_counter() - started}
     out.reserve(2 * vectors.nbytes)
@@ -95,9 +96,10 @@ def _encoded(encoder: TextEncoder, tokenizer: PreTrainedTokenizerFast, reading: 
         return encode_texts(encoder, tokenizer, prefixed, max_tokens=reading.max_tokens, progress=progress)
 
 
-def _of_table(vocabulary: Artifact, *, num_documents: int, normalized: bool) -> Vectors:
-    rows = Vocabulary.open(vocabulary.folder)
-    return path_vectors(open_table(vocabulary.folder, rows), rows, num_documents=num_documents, normalized=normalized)
+def _of_table(vocabulary: Artifact, retrieval_set: Artifact, *, normalized: bool) -> Vectors:
+    rows = open_vocabulary(vocabulary, retrieval_set)
+    table = open_table(vocabulary.folder, rows)
+    return path_vectors(table, rows, num_documents=rows.num_documents, normalized=normalized)
 
 
 def _found(
