@@ -237,7 +237,8 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 KILLED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 from lineage.cli.main import app
 from lineage.merging import writing
 
