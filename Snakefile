@@ -22,6 +22,7 @@ include: "workflow/rules/dense.smk"
 include: "workflow/rules/generative.smk"
 include: "workflow/rules/knowledge.smk"
 include: "workflow/rules/safety.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:

@@ -165,10 +165,12 @@ PARENTS: dict[str, list[str]] = {
         "analysis/layers/default",
     ],
 }
+PARENTS["report"] = sorted(set(PARENTS) - {"judges/rules", "scores/chat@4/judged/rules"})
 SCORES = {folder for folder in PARENTS if folder.startswith("scores/") and folder.endswith("/language")}
 PROMPTS = {"data/prompts/world", "data/prompts/followed"}
 OUTSIDE = {"data/prompts/outside"}
 STUDY = {"analysis/safety"}
+REPORT = {"report"}
 SAFETY = {"scores/chat@4/safety", "scores/seeing@4/safety", "scores/chat_v1/safety"}
 WEIGHTS, LAYERS, FIGURES = {"analysis/weights/default"}, {"analysis/layers/default"}, {"analysis/layer_figures"}
 INSIDE = WEIGHTS | LAYERS
@@ -242,6 +244,7 @@ CONFIG: dict[str, set[str]] = {
     "knowledge.null": INJECTIONS | CLAIMS,
     "knowledge.compare": CLAIMS,
     "knowledge.design": CLAIMS,
+    "report": REPORT,
     "models.base": {"models/base@8", "models/base@24"},
     "models.late": {"models/late@4"},
     "models.outside": {"models/outside"},
@@ -532,9 +535,9 @@ CHOICES = [
 
 SPECIAL: dict[str, set[str]] = {
     # The horizon is in every segment; the last checkpoint is gone, the first is what it was.
-    "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language"},
+    "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language", "report"},
     # Another last step is another artifact.
-    "models.late.steps": {"models/late@5", "exposures/late@5", "scores/late@5/language"},
+    "models.late.steps": {"models/late@5", "exposures/late@5", "scores/late@5/language", "report"},
     # Another template for one model asks that one again.
     "safety.models": {"scores/seeing@4/safety"},
     # Naming the only checkpoint changes nothing.
@@ -816,6 +819,9 @@ MODULES: dict[str, set[str]] = {
     "config.safety_study": STUDY,
     "config.safety_study_references": set(),
     "stages.safety": STUDY,
+    "stages.report": REPORT,
+    "config.report": REPORT,
+    **{f"report.{name}": REPORT for name in ("browser", "cards", "lineage_graph", "matrix", "matrix_chart", "page")},
     "stages.prompts": PROMPTS,
     "stages.score_safety": SAFETY,
     "config.weights": WEIGHTS,

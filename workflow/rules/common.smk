@@ -160,7 +160,7 @@ def _execution(threads, resources, processes):
 
 def state(wildcards, output):
     """Not tracked (it takes `output`): where resume state is kept, outside the declared outputs."""
-    folder = Path(str(output)).parent
+    folder = Path(output[0]).parent
     root = next(parent for parent in folder.parents if str(folder.relative_to(parent)) in PLAN)
     return str(root / "state" / folder.relative_to(root))
 

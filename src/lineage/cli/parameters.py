@@ -27,6 +27,7 @@ from lineage.config.layers import LayerFigures, Layers
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
 from lineage.config.prompts import OutsidePromptSet, WorldPrompts
+from lineage.config.report import Report
 from lineage.config.retrieval_models import ContextualVocabulary, Retriever, T5Pretraining, TokenContrast
 from lineage.config.retrieval_sets import RetrievalSet
 from lineage.config.retrievers import Bm25, Hybrid, ScoredRuns
@@ -78,6 +79,7 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "forecast": Forecast,
     "knowledge": Knowledge,
     "safety": SafetyStudy,
+    "report": Report,
     "pretrain_t5": T5Pretraining,
     "contextual_vocabulary": ContextualVocabulary,
     "token_contrast": TokenContrast,

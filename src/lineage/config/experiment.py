@@ -22,6 +22,7 @@ from lineage.config.layers import LayersEntry
 from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ModelEntry, ModelReference, Name
 from lineage.config.prompts import PromptReading
+from lineage.config.report import ReportEntry
 from lineage.config.retrieval_entries import RetrieverEntry
 from lineage.config.retrieval_sets import SetEntry
 from lineage.config.retrievers import RetrievalScores
@@ -195,6 +196,8 @@ class Experiment(Frozen):
     """Study 3: all pairs of documents through narrow inner products; None leaves it out."""
     knowledge: KnowledgeEntry | None = None
     """Study 1: facts injected, acquired and forgotten; None leaves it out."""
+    report: ReportEntry | None = None
+    """One page of everything, with a card for each model; None writes none."""
 
     @field_validator("pathvars")
     @classmethod

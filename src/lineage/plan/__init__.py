@@ -11,6 +11,7 @@ from lineage.config.experiment import Experiment
 from lineage.plan.claims import claims_job
 from lineage.plan.job import Job, Plan, model_folder, stage_spec
 from lineage.plan.measuring import measuring_jobs
+from lineage.plan.report import report_job
 from lineage.plan.safety_study import safety_study_job
 
 __all__ = ["Job", "Plan", "ancestors", "make_plan", "model_folder", "stage_spec"]
@@ -18,7 +19,11 @@ __all__ = ["Job", "Plan", "ancestors", "make_plan", "model_folder", "stage_spec"
 
 def make_plan(experiment: Experiment) -> Plan:
     """Every artifact that the experiment names."""
-    return {job.folder: job for job in _jobs(experiment)}
+    plan = {job.folder: job for job in _jobs(experiment)}
+    if experiment.report is not None:
+        shown = report_job(experiment, experiment.report, plan)
+        plan[shown.folder] = shown
+    return plan
 
 
 def ancestors(plan: Plan, folder: str) -> list[str]:
