@@ -70,4 +70,5 @@ rule retrieval:
 
 onsuccess:
     remove_finished_states()
+    write_costs(experiment_root(), PLAN)
     print(where_to_look())

@@ -86,7 +86,7 @@ def test_the_drawing_does_not_depend_on_the_process() -> None:
 def test_nodes_are_links_with_words_for_screen_readers() -> None:
     root = ElementTree.fromstring(drawing(LINEAGE, label='A "lineage" & more'))
     assert root.attrib["aria-label"] == 'A "lineage" & more'
-    links = {link.attrib["href"]: link.attrib["aria-label"] for link in root.iter("a")}
+    links = {link.attrib["href"]: link.findtext("title") for link in root.iter("a")}
     assert set(links) == {f"#card-{name}" for name in LINEAGE}
     assert links["#card-merged"] == "merged: linear, from seeing and chat"
 

@@ -149,6 +149,13 @@ def test_pictures_of_prompts_are_in_the_page(report: Artifact) -> None:
     assert "data:image/png;base64," in report.path("index.html").read_text()
 
 
+def test_a_prompt_set_of_which_nothing_is_shown_is_none_the_less_read(built: Built, tmp_path: Path) -> None:
+    table = pa.table({"id": ["other"], "images": [[picture()]]})
+    followed = made(tmp_path / "data/prompts/followed", "prompts", "prompts", {"items.parquet": table})
+    more = built.report(tmp_path / "report", prompts=[built.prompts, followed])
+    assert more.path("index.html").read_text().count("data:image/png;base64,") >= 1
+
+
 def test_equal_inputs_give_equal_bytes(built: Built, report: Artifact, tmp_path: Path) -> None:
     again = built.report(tmp_path / "report")
     assert again.manifest.files == report.manifest.files

@@ -820,6 +820,7 @@ MODULES: dict[str, set[str]] = {
     "config.safety_study_references": set(),
     "stages.safety": STUDY,
     "stages.report": REPORT,
+    "report.costs": set(),
     "config.report": REPORT,
     **{f"report.{name}": REPORT for name in ("browser", "cards", "lineage_graph", "matrix", "matrix_chart", "page")},
     "stages.prompts": PROMPTS,
@@ -1112,6 +1113,18 @@ def test_reordered_keys_rerun_nothing(stale_artifacts: StaleArtifacts) -> None:
     text = "models:\n  base:\n    optimization:\n"
     text += "".join(f"      {key}: {value}\n" for key, value in reversed(base.items()))
     assert stale_artifacts(text) == set()
+
+
+def test_another_merge_weight_reruns_the_merge_and_what_follows_from_it(stale_artifacts: StaleArtifacts) -> None:
+    """Here nobody asks the merge; a measured one takes its scores, the study and the report with it."""
+    models = smoke_config()["models"]["merged_chat"]["models"]
+    changed = [models[0] | {"weight": 0.25}, models[1] | {"weight": 0.75}]
+    lighter = {"models": {"merged_chat": {"models": changed}}}
+    assert stale_artifacts(lighter) == {"models/merged_chat", "report"}
+    asked = {"safety": {"models": ["chat", "seeing", "merged_chat"]}}
+    before, after = stale_artifacts(asked), stale_artifacts(asked | lighter)
+    assert after - before == {"models/merged_chat"}
+    assert {"scores/merged_chat/safety", "analysis/safety", "report"} <= after
 
 
 def test_moved_data_reruns_nothing_and_changed_data_what_reads_it(

@@ -10,6 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import lineage
+from lineage.cli.costs import write_costs
 from lineage.config.load import validate
 from lineage.errors import UserError
 from lineage.external import digest
@@ -178,7 +179,9 @@ def remove_finished_states():
 
 
 def where_to_look():
-    """The last line of a run."""
+    """The last lines of a run."""
+    if (page := experiment_root() / "report" / "index.html").exists():
+        return f"\nDone. Open {page} (`lineage runs` shows every artifact as a table; see results/README.md).\n"
     return (
         f"\nDone. Everything is in {experiment_root()}/ (`lineage runs` shows it as a table; see results/README.md).\n"
     )

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from lineage.cli import config, world
 from lineage.cli.chat import chat
 from lineage.cli.clean import clean
+from lineage.cli.costs import costs
 from lineage.cli.diff import diff
 from lineage.cli.merge import merge
 from lineage.cli.runs import runs
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(runs)
 app.command()(diff)
 app.command()(why)
+app.command()(costs)
 app.command()(chat)
 app.command()(search)
 app.command()(merge)

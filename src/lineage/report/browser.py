@@ -106,7 +106,7 @@ def browse(answers: Iterable[tuple[str, pa.Table]], *, per_task: int) -> Browsed
     chosen = _chosen(asked, per_task)
     found: dict[Key, Prompt] = {}
     for model, table in given:
-        kept = table.filter(pc.field("id").isin([one for _, one in chosen]))
+        kept = table.filter(pc.field("id").isin(pa.array([one for _, one in chosen], pa.string())))
         for row in kept.to_pylist():
             key = (row["prompts"], row["id"])
             if key not in chosen:

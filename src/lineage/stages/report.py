@@ -192,7 +192,7 @@ def _browsed(
     for one in prompts:
         ids = [prompt.id for prompt in browsed.prompts if prompt.prompts == one.folder.name]
         table = pq.read_table(one.path(ITEMS), columns=["id", "images"])
-        for row in table.filter(pc.field("id").isin(ids)).to_pylist():
+        for row in table.filter(pc.field("id").isin(pa.array(ids, pa.string()))).to_pylist():
             pictures[one.folder.name, row["id"]] = row["images"]
     return browser.with_pictures(browsed, pictures)
 

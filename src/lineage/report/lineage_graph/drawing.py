@@ -50,9 +50,10 @@ def drawing(lineage: Lineage, *, label: str) -> Markup:
 def _node(node: Node, x: float, y: float) -> Markup:
     made = f", from {' and '.join(node.parents)}" if node.parents else ""
     return Markup(
-        '<a href="#card-{name}" data-node="{name}" class="node {kind}" aria-label="{name}: {words}{made}">'
+        '<a href="#card-{name}" data-node="{name}" class="node {kind}">'
+        "<title>{name}: {words}{made}</title>"
         '<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="7"/>'
-        '<text x="{x:g}" y="{first:g}">{short}</text><text class="note" x="{x:g}" y="{second:g}">{note}</text></a>'
+        '<text x="{x:g}" y="{first:g}">{short}</text> <text class="note" x="{x:g}" y="{second:g}">{note}</text></a>'
     ).format(
         name=node.name,
         kind=family(node).replace(" ", "-"),
