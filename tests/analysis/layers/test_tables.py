@@ -104,6 +104,22 @@ def test_the_range_against_its_controls_item_by_item() -> None:
     assert (difference["value"], difference["items"]) == (0.5, 4)
 
 
+def test_a_control_shares_no_layer_with_the_range() -> None:
+    """Half of the range is restored in [2, 4): what comes back there says nothing against the range."""
+    asked = Labelled(np.asarray([True, True]), unweighted(2))
+    refused = {(0, "control"): 0.0, (1, "range"): 1.0, (2, "control"): 1.0, (3, "control"): 0.5}
+    done = {
+        Intervention("seeing", "chat", "restore", Range(first, first + 2), role, "decision"): Decided(
+            np.full(2, share), np.full(2, share)
+        )
+        for (first, role), share in refused.items()
+    }
+    [found] = [row for row in intervention_rows(done, asked) if row["statistic"] == "refusal_rate_over_controls"]
+    assert found["value"] == pytest.approx(0.5)
+    near = {one: decided for one, decided in done.items() if one.layers and one.layers.first < 3}
+    assert not [row for row in intervention_rows(near, asked) if "over_controls" in row["statistic"]]
+
+
 def test_items_without_a_margin_are_left_out_of_it() -> None:
     asked = Labelled(np.asarray([True, True, False]), unweighted(3))
     trial = Intervention("seeing", "chat", "none", None, "none", "prompt")

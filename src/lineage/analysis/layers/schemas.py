@@ -113,4 +113,4 @@ one position; `patch_update` only what these layers add to it. `none` and `donor
 `range`, `control` (as many layers elsewhere) or `whole`. Answers begin behind `position`. `refusal_rate` is of greedy
 answers, `margin` log p(refusal) - log p(answer) in nats behind what both share; a model that babbles can have a high
 margin for every request, so `requests` has a `difference` too. `<statistic>_over_controls` (role `range`): the range
-minus the mean of all controls, paired by item."""
+minus the mean of the controls that share no layer with it, paired by item; no row where there are none."""

@@ -210,16 +210,18 @@ class Intervention:
 
 
 def intervention_rows(done: Mapping[Intervention, Decided], asked: Labelled) -> Iterator[Row]:
-    """Every intervention, and the range against the mean of its controls, item by item."""
+    """Every intervention, and the range against the mean of its controls that share no layer with it, item by item."""
     for one, decided in done.items():
         yield from _decided_rows(one, decided.refused, decided.margin, asked, ending="")
     for one, decided in done.items():
-        if one.role != "range":
+        if one.role != "range" or one.layers is None:
             continue
         controls = [
             other
             for which, other in done.items()
             if (which.role, which.mode, which.position) == ("control", one.mode, one.position)
+            and which.layers is not None
+            and (which.layers.stop <= one.layers.first or one.layers.stop <= which.layers.first)
         ]
         if controls:
             refused = decided.refused - np.mean([other.refused for other in controls], axis=0)
