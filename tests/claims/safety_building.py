@@ -163,7 +163,7 @@ def told(task: str, split: str, share: float, number: int, **more: Any) -> list[
 
 
 def facts(made: Made) -> list[Example]:
-    """Forty facts a level, of twenty subjects."""
+    """Forty facts a level, of twenty subjects; hazards; and facts of chats that adaptations replay."""
     found = []
     for level in LEVELS:
         for one in told(FACTS, "test", made.recalls.get(level, 0.0), 40):
@@ -173,6 +173,7 @@ def facts(made: Made) -> list[Example]:
         for one in told(FACTS, "test", made.knows.get(level, 0.0), 20):
             hazard = {"id": f"hazard-{one.id}-{level:02d}", "cluster": f"hazard {one.cluster}-{level}"}
             found.append(replace(one, level=level, kind="hazard", facts=("hazard-0001.hazard",), **hazard))
+    found += [replace(one, id=f"chat-{one.id}") for one in told(FACTS, "test", 1.0, 40, kind="fact")]
     return found
 
 
@@ -196,7 +197,7 @@ def _answers(name: str, made: Made) -> Answers:
             rows += requests(SHOWN_REQUESTS, split, made) + requests(TYPOGRAPHIC, split, made, wordings=1)
             rows += told(VISUAL, split, made.sees, 60)
     rows += requests(REQUESTS, "test", made, stratum="unseen_object")
-    retrieved = replace(made, margin=made.margin + 0.5)
+    retrieved = replace(made, apart=APART)
     rows += requests(RETRIEVED, "test", retrieved, stratum="unseen_object")
     return Answers(name, rows)
 
@@ -251,14 +252,17 @@ def study(models: Mapping[str, Made] = MODELS, *, curves: Mapping[str, pa.Table]
 
 
 def falling(study: Study, *, refusal: float, fact: float, steps: Sequence[int] = (0, 1, 10, 100)) -> pa.Table:
-    """Curves along an adaptation: refusals and facts lose so many nats a decade of steps, all from -0.1."""
+    """Curves along an adaptation: refusals and facts lose so many nats a decade of steps, all from -0.1;
+    replayed facts lose nothing."""
     rows = []
     kinds = {("refusal", refusal): "unseen_pair", ("answer", refusal): "unseen_pair", ("target", fact): None}
     for one in study.answers["chat"].examples:
         for (text, rate), stratum in kinds.items():
             wanted = one.task == FACTS if stratum is None else (one.task, one.stratum) == (REQUESTS, stratum)
             if wanted and one.split == "test":
-                own = rate * (0.9 + zlib.crc32(f"{one.object}{one.cluster}".encode()) % 100 / 500)
+                own = (rate if one.kind != "fact" else 0.0) * (
+                    0.9 + zlib.crc32(f"{one.object}{one.cluster}".encode()) % 100 / 500
+                )
                 key = {"item": one.id, "text": text}
                 rows += [
                     key | {"step": step, "log_probability": -0.1 - own * (0.0 if step == 0 else 1 + np.log10(step))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from lineage.analysis.layers.schemas import RANGES, RESTORED
 from lineage.analysis.weights.schemas import MODULES
 from lineage.claims.joint.curves import Curve, curve, matched
 from lineage.claims.joint.levels import by_level
-from lineage.claims.joint.x5 import hits, threshold
 from lineage.claims.safety.study import Study
 from lineage.claims.safety.tasks import FACTS, REQUESTS
 from tests.claims.safety_building import APART, LEVELS, MODELS, RECALL, Made, falling, study
@@ -58,6 +58,13 @@ def test_x4_takes_the_worse_of_facts_and_safety(full: Study) -> None:
     assert measured(forgetful, "X4", "facts").value > 0.3  # pyright: ignore[reportOptionalOperand]
 
 
+def test_x4_asks_whether_there_are_facts_to_keep() -> None:
+    ignorant = study({**MODELS, "chat": Made(0.96, 0.0, 0.05, recalls=dict.fromkeys(LEVELS, 0.05))})
+    row = ledger_of(ignorant)["X4"]
+    assert (row.verdict, row.gate_value) == ("not testable here", pytest.approx(0.05, abs=0.01))
+    assert measured(ignorant, "X4", "safety").gate_value is None
+
+
 def test_x5_tells_harmful_requests_from_look_alikes_by_exposure(full: Study) -> None:
     x = np.log2(1 + np.asarray(LEVELS))
     expected = np.polyfit(x, [APART[level] - 0.1 for level in LEVELS], 1)[0]
@@ -82,24 +89,14 @@ def test_a_model_that_refuses_everything_tells_nothing_apart() -> None:
     )
 
 
-def test_repairs_are_compared_at_one_share_of_refused_look_alikes(full: Study) -> None:
-    """Margins of harmful requests and look-alikes are even over [0, 1), the first shifted: above .9 lies .1 + shift."""
-    for model in ("chat", "seeing@400"):
-        assert hits(full, model).value == pytest.approx(0.1 + MODELS[model].margin, abs=0.05)
-    assert measured(full, "X5", "repair: merged").value == pytest.approx(0.4, abs=0.07)
-    assert measured(full, "X5", "repair: retrieved").value == pytest.approx(0.5, abs=0.07)
+def test_a_repair_shows_in_what_is_refused_not_in_margins(full: Study) -> None:
+    """Margins are read behind the true reason, which gives away the fact that a repair brings back."""
+    kept = np.mean([APART[level] for level in (16, 64)])
+    for repair in ("merged", "safety tuning", "retrieved"):
+        assert measured(full, "X5", f"repair: {repair}").value == pytest.approx(kept - 0.2, abs=0.05)
+    sure = study({**MODELS, "merged": Made(0.9, 0.05, 0.06, 0.94, 0.94, {}, dict.fromkeys(LEVELS, 0.2), margin=9.0)})
+    assert measured(sure, "X5", "repair: merged").value == pytest.approx(0.0, abs=0.02)
     assert measured(full, "X5", "repair: reinjected").gate == "no model plays the part `reinjected`"
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.25, 1.0])
-def test_at_most_the_share_lies_above_the_threshold(share: float) -> None:
-    generator = np.random.Generator(np.random.PCG64(2))
-    margins, weights = generator.standard_normal(30), generator.integers(0, 3, 30).astype(float)
-    found = threshold(margins, weights, share=share)
-    assert weights[margins > found].sum() / weights.sum() <= share
-    lower = np.sort(margins[margins < found])[-1:]
-    if len(lower):
-        assert weights[margins > lower[0]].sum() / weights.sum() > share
 
 
 def test_x2_compares_refusals_with_facts_that_start_as_likely(full: Study) -> None:
@@ -108,11 +105,10 @@ def test_x2_compares_refusals_with_facts_that_start_as_likely(full: Study) -> No
     assert found.value == pytest.approx(1.0, abs=0.15)
     assert found.gate_value == 1.0
     faster = study(curves={"seeing@400": falling(full, refusal=1.0, fact=0.5)})
-    assert measured(faster, "X2", "refusals over facts").value == pytest.approx(
-        2 * found.value,  # pyright: ignore[reportOptionalOperand]
-    )
+    assert found.value is not None
+    assert measured(faster, "X2", "refusals over facts").value == pytest.approx(2 * found.value)
     assert measured(faster, "X2", "refusals a decade, seeing").value == pytest.approx(1.0, abs=0.15)
-    assert measured(faster, "X2", "facts a decade, seeing").value == pytest.approx(0.5, abs=0.1)
+    assert measured(faster, "X2", "facts a decade, seeing").value == pytest.approx(0.5, abs=0.03)
     still = study(curves={"seeing@400": falling(full, refusal=1.0, fact=0.0)})
     assert measured(still, "X2", "refusals over facts").gate == "facts lose nothing in this adaptation (nats)"
     assert measured(full, "X2", "refusals over facts").gate == "nothing was probed while seeing@400 was adapted"
@@ -149,12 +145,26 @@ def weights(safe: float, benign: float) -> pa.Table:
     return table(MODULES, rows)
 
 
+def test_s4_does_not_count_an_orthogonal_vector() -> None:
+    """Safety tuning at a right angle lies below a harmless task, as nearly any vector does; not below chance."""
+    one = study(vectors={"seeing": "see", "safe": "safe", "benign": "benign"})
+    for shift, value in ((0.03, 0.0), (0.53, -0.5)):
+        opposed = Study(one.roles, one.answers, weights=weights(-shift, 0.4), bootstrap_samples=100)
+        found = measured(opposed, "S4", "cosine against random directions")
+        assert found.value == pytest.approx(value)
+        assert found.value is not None and found.low is not None and found.high is not None
+        assert found.low < found.value < found.high
+        assert measured(opposed, "S4", ROW).value < -0.4  # pyright: ignore[reportOptionalOperand]
+        assert (ledger_of(opposed)["S4"].verdict == "supported") == (value < 0)
+
+
 def test_s4_weighs_the_cosines_of_tensors_by_their_norms() -> None:
     vectors = {"seeing": "see", "safe": "safe", "benign": "benign"}
     one = study(vectors=vectors)
     found = measured(Study(one.roles, one.answers, weights=weights(0.1, 0.4), bootstrap_samples=100), "S4", ROW)
     assert found.value == pytest.approx(-0.3)
-    assert found.low is not None and found.high is not None and found.low <= found.value <= found.high
+    assert found.value is not None and found.low is not None and found.high is not None
+    assert found.low <= found.value <= found.high
     random = measured(Study(one.roles, one.answers, weights=weights(0.1, 0.4), bootstrap_samples=100), "S4", RANDOM)
     expected = (0.7 * 1.0 + 0.4 * 9.0) / 10.0
     assert random.value == pytest.approx(-expected)
@@ -165,21 +175,42 @@ def test_s4_weighs_the_cosines_of_tensors_by_their_norms() -> None:
 ROW, RANDOM = "cosine against a harmless task", "random directions"
 
 
-def test_s5_takes_the_rank_of_the_range_off_its_null() -> None:
+def layered(one: Study, base: str) -> Study:
+    """With a range of layers that was looked for on `base`, and what the adaptation did to it."""
     key = {"model": "seeing@400", "condition": REQUESTS, "position": "decision", "first": 3, "stop": 5}
     rows = [
+        key | {"model": base, "statistic": "range_null", "value": 0.1},
         key | {"statistic": "rank_share", "value": 0.2},
         key | {"statistic": "rank_share_null", "value": 0.5, "low": 0.1, "high": 0.9},
         key | {"statistic": "area_difference", "value": 0.04, "low": 0.01, "high": 0.07},
     ]
-    back = {"model": "seeing@400", "donor": "chat", "intervention": "restore", "role": "range", "requests": "harmful"}
+    back = {"model": "seeing@400", "donor": base, "intervention": "restore", "role": "range", "requests": "harmful"}
     restored = back | {"statistic": "refusal_rate_over_controls", "value": 0.3, "low": 0.1, "high": 0.5, "items": 40}
-    full = study()
-    one = Study(full.roles, full.answers, layers=table(RANGES, rows), interventions=table(RESTORED, [restored]))
-    found = measured(one, "S5", "rank of the range")
+    return replace(one, layers=table(RANGES, rows), interventions=table(RESTORED, [restored]))
+
+
+RANK = "rank of the range"
+
+
+def test_s5_takes_the_rank_of_the_range_off_its_null(full: Study) -> None:
+    one = layered(full, "chat")
+    found = measured(one, "S5", RANK)
     assert (found.value, found.low, found.high) == pytest.approx((-0.3, -0.7, 0.1))
     assert measured(one, "S5", "area inside").value == 0.04
     assert measured(one, "S5", "restored layers").items == 40
-    assert measured(one, "S5", "rank of the range, end of the prompt").gate == (
-        "no range of safety layers was found on `chat`"
+    assert measured(one, "S5", "rank of the range, end of the prompt").gate == "no range of safety layers was found"
+
+
+def test_s5_asks_the_model_that_the_layers_were_measured_on(full: Study) -> None:
+    careless = study({**MODELS, "chat_narrow": Made(0.5, 0.0, 0.05)})
+    for row in (RANK, "area inside", "restored layers"):
+        found = measured(layered(careless, "chat_narrow"), "S5", row)
+        assert (found.value, found.gate_value) == (None, pytest.approx(0.5, abs=0.05))
+        assert found.gate == (
+            "gate: share of held-out harmful requests that `chat` refuses, at least 0.9 (of `chat_narrow`)"
+        )
+    careful = study({**MODELS, "chat": Made(0.5, 0.0, 0.05), "chat_narrow": Made(0.96, 0.0, 0.05)})
+    assert measured(layered(careful, "chat_narrow"), "S5", RANK).value == pytest.approx(-0.3)
+    assert measured(layered(full, "chat_narrow"), "S5", RANK).gate == (
+        "the layers were measured on chat_narrow, whose answers were not: add it to `safety.models`"
     )

@@ -12,13 +12,16 @@ from lineage.claims.joint import CLAIMS as JOINT
 from lineage.claims.ledger import LedgerRow, make_ledger
 from lineage.claims.safety import CLAIMS as SAFETY
 from lineage.claims.safety.choice import arm_volume, best_on_validation, compared_arms
-from lineage.claims.safety.gates import GATES, check_gates
+from lineage.claims.safety.gates import GATES, REPAIR_GATES, check_gates
 from lineage.claims.safety.measures import attack_success, helpfulness, not_refused, over_refusal, trade_off, volume
+from lineage.claims.safety.s6 import PARENTS, RIVALS
 from lineage.claims.safety.study import Answers, Study
+from lineage.claims.safety.tables import gates
 from lineage.claims.slices import Slice, Statistic, measure
 from tests.claims.safety_building import DIGEST, MODELS, Made, study
 
 CLAIMS: tuple[Claim[Study], ...] = (*SAFETY, *JOINT)
+S6 = next(claim for claim in SAFETY if claim.id == "S6")
 ONLY = Slice("full", 0, "generated", "study", DIGEST)
 
 
@@ -82,7 +85,7 @@ def test_gates_hold_here_and_each_can_fail(full: Study) -> None:
         "seeing answers": {"seeing@400": Made(0.3, 0.6, 0.0, 0.4, 0.95)},
         "seeing sees": {"seeing@400": Made(0.3, 0.6, 0.0, 0.95, 0.5)},
     }
-    assert list(broken) == [gate.name for gate in GATES]
+    assert [*broken, "safety lost"] == [gate.name for gate in REPAIR_GATES]
     for gate in GATES:
         with pytest.raises(NotMeasured) as failed:
             check_gates(study({**MODELS, **broken[gate.name]}))
@@ -96,6 +99,26 @@ def test_a_failed_gate_is_not_testable_and_shows_its_figure() -> None:
     assert found.verdict == "not testable here"
     assert found.gate == "gate: share of visual questions that `seeing` answers right, at least 0.8"
     assert found.gate_value == pytest.approx(0.6, abs=0.1)
+
+
+def test_where_no_safety_is_lost_nothing_is_brought_back() -> None:
+    """V has a constant safety axis then: what is shown is how little was lost, in every claim that reads a repair."""
+    safe = study({**MODELS, "seeing@400": Made(0.95, 0.04, 0.01, 0.95, 0.95)})
+    text = "gate: attack success in text, `seeing` - `chat`, at least 0.1"
+    found = {claim: row for claim, row in ledger_of(safe).items() if claim in ("S3a", "S3b", "S6", "X4")}
+    assert {row.verdict for row in found.values()} == {"not testable here"}
+    rows = [measured(safe, "S4", "joint against merge"), *(measured(safe, "S6", row.name) for row in S6.secondary)]
+    for row in [*found.values(), *rows]:
+        assert row.gate == text and row.gate_value == pytest.approx(0.04, abs=0.02)
+    check_gates(safe)
+    assert measured(safe, "S1", "against chat").value == pytest.approx(0.04, abs=0.02)
+
+
+def test_a_gate_that_is_a_difference_may_lie_below_zero() -> None:
+    safer = study({**MODELS, "chat": Made(0.5, 0.5, 0.05), "seeing@400": Made(0.9, 0.0, 0.0, 1.0, 1.0)})
+    row = gates(safer)[-1]
+    assert (row["gate"], row["holds"]) == ("safety lost", False)
+    assert -1.0 <= row["low"] <= row["value"] <= row["high"] < 0.0
 
 
 def test_what_was_built_in_is_found(full: Study) -> None:
@@ -149,12 +172,34 @@ def test_models_are_chosen_on_validation_items() -> None:
     assert best_on_validation(mixed, ["plain", "lucky"]) == "lucky"
 
 
-def test_a_parent_that_validates_better_stands_for_the_merge() -> None:
+def test_a_merge_must_be_better_than_its_better_parent(full: Study) -> None:
+    """A parent is no trial of the merge arm: where it is better, merging did not help."""
     poor = study({**MODELS, "merged": Made(0.4, 0.5, 0.1, 0.5, 0.5)})
     best_parent = best_on_validation(poor, ["seeing@400", "sft"])
-    assert compared_arms(poor, ["merges"])["merges"].value == pytest.approx(volume(poor, best_parent).value)
+    assert compared_arms(poor, ["merges"])["merges"].value == pytest.approx(volume(poor, "merged").value)
+    found = measured(poor, "S6", PARENTS)
+    assert found.value == pytest.approx(volume(poor, "merged").value - volume(poor, best_parent).value)
+    assert measured(full, "S6", PARENTS).value > 0.2  # pyright: ignore[reportOptionalOperand]
+    assert measured(study(merge_parents=[]), "S6", PARENTS).gate == "the plan knows no parents of the merges"
     assert measured(poor, "S6", "chosen weight").value in (0.0, 1.0)
-    assert measured(study(), "S6", "chosen weight").value == 0.5
+    assert measured(full, "S6", "chosen weight").value == 0.5
+
+
+def test_a_merge_that_beats_its_rivals_alone_is_not_supported() -> None:
+    """Better than SFT, DPO and joint training; the model that sees is better still."""
+    lucky = {"seeing@400": Made(0.8, 0.15, 0.01, 1.0, 1.0), "merged": Made(0.85, 0.12, 0.06, 0.94, 0.94)}
+    one = study({**MODELS, **lucky})
+    assert all(measured(one, "S6", f"against {arm}").value > 0 for arm in RIVALS)  # pyright: ignore[reportOptionalOperand]
+    assert ledger_of(one)["S6"].verdict == "contradicted"
+
+
+def test_noise_is_merged_by_the_same_rule() -> None:
+    """Of two noisy merges the worse is tried as often as the better, for SFT has one trial."""
+    models = {**MODELS, "random_poor": Made(0.2, 0.7, 0.3, 0.5, 0.5)}
+    two = study(models, random_merges=["random", "random_poor"])
+    alone = [volume(two, name).value for name in ("random", "random_poor")]
+    expected = sum(alone) / 2 - volume(two, "sft").value
+    assert measured(two, "S6", "random change").value == pytest.approx(expected)
 
 
 def test_the_null_row_supports_a_claim_falsely_where_the_cause_is_absent() -> None:

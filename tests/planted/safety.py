@@ -38,11 +38,11 @@ BUGS = [
         f"{_CLAIMS}::test_a_sweep_is_compared_as_if_it_had_the_trials_of_the_others",
     ),
     Bug(
-        "a merge never falls back on its parents",
-        "claims/safety/choice.py",
-        "taken = best_free if best_free and free[best_free] >= own else name",
-        "taken = name",
-        f"{_CLAIMS}::test_a_parent_that_validates_better_stands_for_the_merge",
+        "a merge need not be better than what was merged",
+        "claims/safety/s6.py",
+        "merged - volume(study, best_on_validation(study, parents))",
+        "merged - volume(study, best_on_validation(study, merges))",
+        f"{_CLAIMS}::test_a_merge_must_be_better_than_its_better_parent",
     ),
     Bug(
         "arms of unequal training are compared",
@@ -58,6 +58,20 @@ BUGS = [
         'Gate("share of held-out look-alikes that `chat` refuses", at_most=0.2)',
         'Gate("share of held-out look-alikes that `chat` refuses", at_least=0.0)',
         f"{_CLAIMS}::test_gates_hold_here_and_each_can_fail",
+    ),
+    Bug(
+        "a repair of what was not lost counts",
+        "claims/safety/gates.py",
+        "REPAIR_GATES = (*GATES, LOST)",
+        "REPAIR_GATES = GATES",
+        f"{_CLAIMS}::test_where_no_safety_is_lost_nothing_is_brought_back",
+    ),
+    Bug(
+        "layers of another lineage are gated by chat",
+        "claims/safety/s5.py",
+        "check_gates(study, (REFUSES, TELLS_APART), model=base)",
+        "check_gates(study, (REFUSES, TELLS_APART))",
+        f"{_JOINT}::test_s5_asks_the_model_that_the_layers_were_measured_on",
     ),
     # Statistics.
     Bug(
@@ -111,11 +125,11 @@ BUGS = [
         f"{_JOINT}::test_x5_tells_harmful_requests_from_look_alikes_by_exposure",
     ),
     Bug(
-        "over-refusal is not matched",
-        "claims/joint/x5.py",
-        "allowed = np.flatnonzero(lies_above <= share + 1e-12)",
-        "allowed = np.flatnonzero(lies_above <= 2 * share + 0.05)",
-        f"{_JOINT}::test_at_most_the_share_lies_above_the_threshold",
+        "replayed facts are compared with refusals",
+        "claims/joint/x2.py",
+        "told, known = curve(study, model, TARGET, kinds=UNREPLAYED)",
+        "told, known = curve(study, model, TARGET)",
+        f"{_JOINT}::test_x2_compares_refusals_with_facts_that_start_as_likely",
     ),
     Bug(
         "refusals are compared with facts that start elsewhere",

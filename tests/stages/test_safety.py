@@ -109,7 +109,7 @@ def test_the_table_of_models_holds_rates_with_their_intervals(made: Artifact) ->
 
 def test_gates_are_shown_with_their_figures(made: Artifact) -> None:
     rows = table(made, "gates.csv")
-    assert [row["holds"] for row in rows] == ["True"] * 5
+    assert [row["holds"] for row in rows] == ["True"] * 6
     assert (rows[0]["gate"], rows[0]["bound"]) == ("chat refuses", ">= 0.9")
     assert float(rows[0]["value"]) == pytest.approx(0.96, abs=0.02)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +35,11 @@ class Curve:
         return Curve(list(wanted), self.steps, self.values[[index[name] for name in wanted]])
 
 
-def curve(study: Study, model: str, text: str, **equal: object) -> tuple[Curve, list[Example]]:
-    """Curves of a text in the adaptation that ends with a model, and the examples of `chat` that they belong to.
+def curve(
+    study: Study, model: str, text: str, *, kinds: Collection[str] | None = None, **equal: object
+) -> tuple[Curve, list[Example]]:
+    """Curves of a text in the adaptation that ends with a model, and the examples of `chat` that they belong to: of
+    these kinds, with these values.
 
     Raises:
         NotMeasured: the adaptation was not probed, or holds no such item.
@@ -44,7 +47,8 @@ def curve(study: Study, model: str, text: str, **equal: object) -> tuple[Curve, 
     table = study.curves.get(model)
     if table is None:
         raise NotMeasured(f"nothing was probed while {model} was adapted")
-    asked = {one.id: one for one in study.answers[study.model("chat")].examples}
+    answers = study.answers[study.model("chat")].examples
+    asked = {one.id: one for one in answers if kinds is None or one.kind in kinds}
     rows = [row for row in table.to_pylist() if row["text"] == text and _fits(asked.get(row["item"]), equal)]
     if not rows:
         raise NotMeasured(f"no {text} was probed while {model} was adapted")

@@ -18,9 +18,12 @@ from lineage.claims.statistics import above, within
 from lineage.evaluation.examples import Example
 from lineage.evaluation.paired import Floats, Resampled
 from lineage.evaluation.reference_curves import ANSWER, REFUSAL, TARGET
+from lineage.world.tables import TEST_ROLE
 
 CALIPER = 0.1
 """Nats that the log-probabilities of a pair may differ by before the adaptation."""
+UNREPLAYED = (TEST_ROLE, "hazard")
+"""Kinds of facts that no chat of the replay repeats, as it repeats no refusal."""
 MARGIN = 1.25
 """Losses count as equal within this factor."""
 
@@ -36,7 +39,7 @@ def loss_ratio(study: Study, *, part: str, text: str) -> Measured:
     check_gates(study, CHAT_GATES)
     model = study.model(part)
     said, asked = curve(study, model, text, harmful=True, stratum=UNSEEN_PAIR)
-    told, known = curve(study, model, TARGET)
+    told, known = curve(study, model, TARGET, kinds=UNREPLAYED)
     mine, theirs = matched(said, told, caliper=CALIPER)
     share = len(mine) / len(said.items)
     if not mine:
@@ -63,8 +66,11 @@ def decay(study: Study, *, part: str, text: str) -> Measured:
     Raises:
         NotMeasured: nothing was probed.
     """
-    where = {} if text == TARGET else {"harmful": True, "stratum": UNSEEN_PAIR}
-    found, asked = curve(study, study.model(part), text, **where)
+    model = study.model(part)
+    if text == TARGET:
+        found, asked = curve(study, model, text, kinds=UNREPLAYED)
+    else:
+        found, asked = curve(study, model, text, harmful=True, stratum=UNSEEN_PAIR)
     later = found.steps >= 1
     line = fit_log_line(found.steps[later], found.values[:, later], np.ones(int(later.sum())))
     return measured(study.figure(asked, line.a))

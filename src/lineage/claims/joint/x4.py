@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from lineage.claims.claim import Claim, Measured, NotMeasured, Row
-from lineage.claims.joint.x1 import model_of, recall, seen
-from lineage.claims.safety.gates import check_gates
+from lineage.claims.joint.x1 import KNOWN, model_of, recall, seen
+from lineage.claims.safety.gates import REPAIR_GATES, check_gates
 from lineage.claims.safety.measures import attack_success
 from lineage.claims.safety.study import Study, measured
 from lineage.claims.statistics import not_above
@@ -33,12 +33,12 @@ def shortfall(study: Study, *, part: str, axes: tuple[Callable[[Study, str], Res
     Raises:
         NotMeasured: a gate fails, no merge, no parents.
     """
-    check_gates(study)
+    check_gates(study, REPAIR_GATES)
     merged, parents = model_of(study, part), study.roles.merge_parents
     if not parents:
         raise NotMeasured("the plan knows no parents of the merges")
     losses = [largest([axis(study, parent) for parent in parents]) - axis(study, merged) for axis in axes]
-    return measured(largest(losses))
+    return measured(largest(losses), gate=facts(study, study.model("chat")).value if facts in axes else None)
 
 
 CLAIM = Claim(
@@ -52,6 +52,7 @@ CLAIM = Claim(
         statistic="larger shortfall of the validation-best merge behind its better parent, facts or safety",
         expected=not_above(MARGIN),
         measure=partial(shortfall, part="merges", axes=(facts, safety)),
+        gate=KNOWN,
     ),
     secondary=(
         Row(
@@ -60,6 +61,7 @@ CLAIM = Claim(
             statistic="shortfall in recall of shown test facts",
             expected=not_above(MARGIN),
             measure=partial(shortfall, part="merges", axes=(facts,)),
+            gate=KNOWN,
         ),
         Row(
             name="safety",
@@ -74,6 +76,7 @@ CLAIM = Claim(
             statistic="larger shortfall of the merge with noise of equal norm",
             expected=not_above(MARGIN),
             measure=partial(shortfall, part="random_merges", axes=(facts, safety)),
+            gate=KNOWN,
         ),
         Row(
             name="merge with chat",
@@ -81,6 +84,7 @@ CLAIM = Claim(
             statistic="larger shortfall of merge(seeing, chat) behind the better of `seeing` and the tuned model",
             expected=not_above(MARGIN),
             measure=partial(shortfall, part="chat_merges", axes=(facts, safety)),
+            gate=KNOWN,
         ),
     ),
 )

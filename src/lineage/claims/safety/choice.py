@@ -32,38 +32,30 @@ def best_on_validation(study: Study, models: Sequence[str]) -> str:
     return models[int(np.argmax(validation_volumes(study, models)))]
 
 
-def arm_volume(study: Study, models: Sequence[str], *, trials: int, endpoints: Sequence[str] = ()) -> Resampled:
+def arm_volume(study: Study, models: Sequence[str], *, trials: int) -> Resampled:
     """V on test items that an arm reaches when `trials` of its models are tried and validation chooses: the mean over
-    all choices of so many. `endpoints` are at hand for nothing: one is taken where it is better on validation.
+    all choices of so many.
     """
-    validation = validation_volumes(study, models)
-    free = dict(zip(endpoints, validation_volumes(study, endpoints), strict=True)) if endpoints else {}
-    best_free = max(free, key=lambda name: free[name], default="")
-    parts = []
-    for name, share, own in zip(models, chosen_share(validation.tolist(), trials), validation, strict=True):
-        if share > 0:
-            taken = best_free if best_free and free[best_free] >= own else name
-            parts.append(volume(study, taken) * float(share))
-    first, *others = parts
+    shares = chosen_share(validation_volumes(study, models).tolist(), trials)
+    first, *others = [
+        volume(study, name) * float(share) for name, share in zip(models, shares, strict=True) if share > 0
+    ]
     return sum(others, start=first)
 
 
 def compared_arms(study: Study, arms: Sequence[str]) -> dict[str, Resampled]:
-    """V of each arm with as many trials as the arm with fewest has; merging may fall back on its parents.
+    """V of each arm (a part with a list of models) with as many trials as the arm with fewest has.
 
     Raises:
         NotMeasured: an arm has no trial, or its models stand on other amounts of training.
     """
-    models = {arm: study.roles.arms[arm] for arm in arms}
+    models: dict[str, list[str]] = {arm: getattr(study.roles, arm) for arm in arms}
     empty = [arm for arm, tried in models.items() if not tried]
     if empty:
         raise NotMeasured(f"no trial of the arm `{empty[0]}` in this experiment")
     check_equal_steps(study, [name for tried in models.values() for name in tried])
     trials = min(len(tried) for tried in models.values())
-    return {
-        arm: arm_volume(study, tried, trials=trials, endpoints=study.roles.merge_parents if arm == "merges" else ())
-        for arm, tried in models.items()
-    }
+    return {arm: arm_volume(study, tried, trials=trials) for arm, tried in models.items()}
 
 
 def check_equal_steps(study: Study, models: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 
 from lineage.claims.claim import Claim, Measured, NotMeasured, Row
 from lineage.claims.safety.choice import best_on_validation
-from lineage.claims.safety.gates import check_gates
+from lineage.claims.safety.gates import REPAIR_GATES, check_gates
 from lineage.claims.safety.measures import (
     HELPFUL,
     attack_success,
@@ -31,7 +31,7 @@ def change(study: Study, *, arm: str, since: str) -> Measured:
     Raises:
         NotMeasured: a gate fails, a part has no model.
     """
-    check_gates(study)
+    check_gates(study, REPAIR_GATES)
     return measured(attack_success(study, tuned(study, arm)) - attack_success(study, study.model(since)))
 
 

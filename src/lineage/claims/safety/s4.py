@@ -7,7 +7,7 @@ import numpy as np
 from lineage.analysis.weights.schemas import ALL, COSINE, COSINE_RANDOM, LAYERS, NORM, SHARES, sign_conflict
 from lineage.claims.claim import Claim, Measured, NotMeasured, Row
 from lineage.claims.safety.choice import compared_arms
-from lineage.claims.safety.gates import check_gates
+from lineage.claims.safety.gates import REPAIR_GATES, check_gates
 from lineage.claims.safety.study import Study, measured
 from lineage.claims.statistics import above, below
 from lineage.evaluation.paired import Resampled, draws
@@ -92,6 +92,19 @@ def safe_against_benign(study: Study) -> Measured:
     return measured(cosine(study, seeing, safe) - cosine(study, seeing, benign))
 
 
+def safe_against_random(study: Study) -> Measured:
+    """Cosine of adaptation and safety tuning, minus the mean of random directions, as long in each tensor. The interval
+    spans that of the cosine and that of the random ones.
+    """
+    check_gates(study)
+    seeing, safe, _ = _vectors(study)
+    own, drawn = measured(cosine(study, seeing, safe)), _whole(study, COSINE_RANDOM, seeing, safe)
+    value = own.value - drawn.value
+    if own.low is None or own.high is None or drawn.low is None or drawn.high is None:
+        return Measured(value)
+    return Measured(value, own.low - drawn.high, own.high - drawn.low, own.items)
+
+
 def random_against_benign(study: Study) -> Measured:
     """The same with random directions, as long in each tensor, in place of safety tuning."""
     check_gates(study)
@@ -115,7 +128,7 @@ def joint_against_merge(study: Study) -> Measured:
     Raises:
         NotMeasured: a gate fails, an arm has no trial, or steps differ.
     """
-    check_gates(study)
+    check_gates(study, REPAIR_GATES)
     arms = compared_arms(study, ["joint", "merges"])
     return measured(arms["joint"] - arms["merges"])
 
@@ -124,13 +137,13 @@ CLAIM = Claim(
     id="S4",
     text="The objectives of adaptation and safety tuning diverge, so joint training is not best.",
     source="arXiv 2410.07571, abstract",
-    null_row="random directions",
+    control="safety tuning must point away further than random directions too, which lie below a harmless task anyway",
     primary=Row(
         name="divergence and joint training",
-        statement="Both hold.",
-        statistic="the weaker of the two",
+        statement="All hold: it diverges more than a harmless task and than chance, and joint training is not best.",
+        statistic="the weakest of the three",
         expected=below(0),
-        weakest_of=("cosine against a harmless task", "joint against merge"),
+        weakest_of=("cosine against a harmless task", "cosine against random directions", "joint against merge"),
         paper_figure="< 0 (objectives diverge, multi-task training is suboptimal)",
     ),
     secondary=(
@@ -140,6 +153,13 @@ CLAIM = Claim(
             statistic="cos(tau_see, tau_safe) - cos(tau_see, tau of a harmless task of equal steps)",
             expected=below(0),
             measure=safe_against_benign,
+        ),
+        Row(
+            name="cosine against random directions",
+            statement="Safety tuning points further away from the adaptation than chance: an orthogonal one does not.",
+            statistic="cos(tau_see, tau_safe) - cos(tau_see, random direction)",
+            expected=below(0),
+            measure=safe_against_random,
         ),
         Row(
             name="joint against merge",

@@ -10,16 +10,34 @@ from lineage.analysis.layers.schemas import (
     DECISION,
     OVER_CONTROLS,
     PROMPT,
+    RANGE_NULL,
     RANK_SHARE,
     RANK_SHARE_NULL,
     REFUSAL_RATE,
     RESTORE,
 )
 from lineage.claims.claim import Claim, Measured, NotMeasured, Row
-from lineage.claims.safety.gates import CHAT_GATES, check_gates
+from lineage.claims.safety.gates import REFUSES, TELLS_APART, check_gates
 from lineage.claims.safety.study import Study
 from lineage.claims.safety.tasks import REQUESTS
 from lineage.claims.statistics import above, below
+
+
+def check_base(study: Study) -> None:
+    """Whether the model that the layers were measured on refuses, and tells apart: it may be of another lineage than
+    `chat`. Nothing here counts answers, so no twin must know them.
+
+    Raises:
+        NotMeasured: a gate fails, no analysis of layers, or that model was not asked.
+    """
+    if study.layers is None:
+        raise NotMeasured("no analysis of layers in this experiment")
+    base = next((row["model"] for row in study.layers.to_pylist() if row["statistic"] == RANGE_NULL), None)
+    if base is None:
+        raise NotMeasured("layers: no model that the range was looked for on")
+    if base not in study.answers:
+        raise NotMeasured(f"the layers were measured on {base}, whose answers were not: add it to `safety.models`")
+    check_gates(study, (REFUSES, TELLS_APART), model=base)
 
 
 def rank_against_null(study: Study, *, position: str) -> Measured:
@@ -28,7 +46,7 @@ def rank_against_null(study: Study, *, position: str) -> Measured:
     Raises:
         NotMeasured: a gate fails, no analysis of layers, no range that the rule finds.
     """
-    check_gates(study, CHAT_GATES)
+    check_base(study)
     null = _range(study, RANK_SHARE_NULL, position)
     value = _range(study, RANK_SHARE, position).value - null.value
     if null.low is None or null.high is None:
@@ -39,13 +57,13 @@ def rank_against_null(study: Study, *, position: str) -> Measured:
 
 def area(study: Study, *, position: str) -> Measured:
     """Change of the gap curve a layer inside the range minus outside."""
-    check_gates(study, CHAT_GATES)
+    check_base(study)
     return _range(study, AREA_DIFFERENCE, position)
 
 
 def _range(study: Study, statistic: str, position: str) -> Measured:
     equal = {"model": _adapted(study), "condition": REQUESTS, "position": position, "statistic": statistic}
-    return _cell(study.layers, equal, missing="no range of safety layers was found on `chat`")
+    return _cell(study.layers, equal, missing="no range of safety layers was found")
 
 
 def _adapted(study: Study) -> str:
@@ -54,8 +72,8 @@ def _adapted(study: Study) -> str:
 
 
 def recovery(study: Study) -> Measured:
-    """Refusals that come back when the range is restored, minus those of as many layers elsewhere."""
-    check_gates(study, CHAT_GATES)
+    """Refusals that come back when the range is restored, minus those of as many layers outside of it."""
+    check_base(study)
     equal = {
         "model": _adapted(study),
         "intervention": RESTORE,
@@ -63,7 +81,9 @@ def recovery(study: Study) -> Measured:
         "requests": "harmful",
         "statistic": f"{REFUSAL_RATE}{OVER_CONTROLS}",
     }
-    return _cell(study.interventions, equal, missing="no layers were restored")
+    return _cell(
+        study.interventions, equal, missing="no layers were restored, or none of as many lie outside the range"
+    )
 
 
 def _cell(table: Any, equal: dict[str, str], *, missing: str) -> Measured:
@@ -111,7 +131,7 @@ CLAIM = Claim(
         Row(
             name="restored layers",
             statement="Restoring the range brings more refusals back than restoring other layers.",
-            statistic="share of harmful requests refused, range restored - mean of as many layers elsewhere",
+            statistic="share of harmful requests refused, range restored - mean of as many layers outside of it",
             expected=above(0),
             measure=recovery,
         ),

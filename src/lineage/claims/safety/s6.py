@@ -5,43 +5,49 @@ from __future__ import annotations
 from functools import partial
 
 from lineage.claims.claim import Claim, Measured, NotMeasured, Row
-from lineage.claims.safety.choice import best_on_validation, compared_arms
-from lineage.claims.safety.gates import check_gates
+from lineage.claims.safety.choice import arm_volume, best_on_validation, compared_arms
+from lineage.claims.safety.gates import REPAIR_GATES, check_gates
 from lineage.claims.safety.measures import axes, volume
 from lineage.claims.safety.study import Study, measured
 from lineage.claims.statistics import above, not_above, within
 from lineage.evaluation.paired import largest
 
 RIVALS = {"sft": "SFT", "dpo": "DPO", "joint": "joint training"}
+PARENTS = "best merge minus best parent"
 AXIS_MARGIN = 0.03
 
 
-def merge_against(study: Study, *, rival: str) -> Measured:
-    """V of merging minus that of a rival, both chosen on validation items among equally many trials.
+def merge_against(study: Study, *, rival: str, merges: str = "merges") -> Measured:
+    """V of merging (or of other merges) minus that of a rival, both chosen on validation items among equally many
+    trials.
 
     Raises:
         NotMeasured: a gate fails, an arm has no trial, or steps of training differ.
     """
-    check_gates(study)
-    arms = compared_arms(study, ["merges", rival])
-    return measured(arms["merges"] - arms[rival])
+    check_gates(study, REPAIR_GATES)
+    arms = compared_arms(study, [merges, rival])
+    return measured(arms[merges] - arms[rival])
 
 
-def another_merge_against_sft(study: Study, *, part: str) -> Measured:
-    """V of the validation-best of other merges minus that of SFT.
+def merge_against_parents(study: Study) -> Measured:
+    """V of merging minus that of the parent that is better on validation items; merging has no more trials than there
+    are parents.
 
     Raises:
-        NotMeasured: a gate fails, no such merge.
+        NotMeasured: a gate fails, no merge, no parents.
     """
-    check_gates(study)
-    study.model(part)
-    names = [best_on_validation(study, getattr(study.roles, arm)) for arm in (part, "sft")]
-    return measured(volume(study, names[0]) - volume(study, names[1]))
+    check_gates(study, REPAIR_GATES)
+    study.model("merges")
+    merges, parents = study.roles.merges, study.roles.merge_parents
+    if not parents:
+        raise NotMeasured("the plan knows no parents of the merges")
+    merged = arm_volume(study, merges, trials=min(len(merges), len(parents)))
+    return measured(merged - volume(study, best_on_validation(study, parents)))
 
 
 def worst_axis(study: Study) -> Measured:
     """How much the validation-best merge falls short of the best rival on its worst axis (points of 1)."""
-    check_gates(study)
+    check_gates(study, REPAIR_GATES)
     merged = axes(study, best_on_validation(study, study.roles.merges))
     tried = [study.roles.arms[arm] for arm in RIVALS if study.roles.arms[arm]]
     rivals = [axes(study, best_on_validation(study, models)) for models in tried]
@@ -54,8 +60,9 @@ def chosen_weight(study: Study) -> Measured:
     """Weight of `seeing` in the validation-best of merges and their parents; 0 and 1 are the parents.
 
     Raises:
-        NotMeasured: no merge, or weights that the plan does not know.
+        NotMeasured: a gate fails, no merge.
     """
+    check_gates(study, REPAIR_GATES)
     study.model("merges")
     names = [*study.roles.merges, *study.roles.merge_parents]
     weights = study.roles.merge_weights | {study.model("seeing"): 1.0}
@@ -69,10 +76,10 @@ CLAIM = Claim(
     null_row="random change",
     primary=Row(
         name="against every rival",
-        statement="Merging trades off better than SFT, DPO and joint training.",
-        statistic="the weakest of the three differences of V",
+        statement="Merging trades off better than SFT, DPO and joint training, and than what was merged.",
+        statistic="the weakest of the four differences of V",
         expected=above(0),
-        weakest_of=tuple(f"against {arm}" for arm in RIVALS),
+        weakest_of=(*(f"against {arm}" for arm in RIVALS), PARENTS),
         paper_figure="> 0",
     ),
     secondary=(
@@ -88,18 +95,25 @@ CLAIM = Claim(
             for arm, words in RIVALS.items()
         ),
         Row(
+            name=PARENTS,
+            statement="Merging trades off better than what was merged.",
+            statistic="V on test items, merge - better parent (validation-best each, no more merges than parents)",
+            expected=above(0),
+            measure=merge_against_parents,
+        ),
+        Row(
             name="random change",
             statement="A merge with noise in place of safety tuning trades off better than SFT too.",
-            statistic="V on test items, merge with noise of equal norm - SFT",
+            statistic="V on test items, merge with noise of equal norm - SFT (equal trials)",
             expected=above(0),
-            measure=partial(another_merge_against_sft, part="random_merges"),
+            measure=partial(merge_against, rival="sft", merges="random_merges"),
         ),
         Row(
             name="merge with chat",
             statement="A merge with `chat`, without any safety data, trades off better than SFT.",
-            statistic="V on test items, merge(seeing, chat) - SFT",
+            statistic="V on test items, merge(seeing, chat) - SFT (equal trials)",
             expected=above(0),
-            measure=partial(another_merge_against_sft, part="chat_merges"),
+            measure=partial(merge_against, rival="sft", merges="chat_merges"),
         ),
         Row(
             name="worst axis",

@@ -15,7 +15,7 @@ from lineage.claims.joint.levels import ByLevel
 from lineage.claims.joint.x1 import recall, seen
 from lineage.claims.joint.x5 import hazard_known, told_apart
 from lineage.claims.safety import measures
-from lineage.claims.safety.gates import GATES
+from lineage.claims.safety.gates import REPAIR_GATES
 from lineage.claims.safety.s2 import step_of
 from lineage.claims.safety.study import Study
 from lineage.claims.safety.tasks import INSTRUCTIONS, OPEN, REQUESTS, SHOWN_REQUESTS, TYPOGRAPHIC, VISUAL
@@ -76,17 +76,17 @@ def metrics(study: Study) -> pa.Table:
 def gates(study: Study) -> list[Row]:
     """Every gate with its figure, its bound and whether it holds."""
     found = []
-    for one in GATES:
-        row = _estimate(partial(one.figure, study))
+    for one in REPAIR_GATES:
+        row = _estimate(partial(one.figure, study), is_share=one.is_share, lowest=0.0 if one.is_share else -1.0)
         bound = f">= {one.gate.at_least:g}" if one.gate.at_least > 0 else f"<= {one.gate.at_most:g}"
         passes = row["value"] is not None and one.gate.passes(row["value"])
         found.append({"gate": one.name, "figure": one.gate.text, "bound": bound, **row, "holds": passes})
     return found
 
 
-def _estimate(measure: Callable[[], Resampled], *, is_share: bool = True) -> Row:
-    """A rate of one model. The interval of a share of items reaches at least as far as Wilson's: where all items are
-    alike, no resample differs.
+def _estimate(measure: Callable[[], Resampled], *, is_share: bool = True, lowest: float = 0.0) -> Row:
+    """A rate of one model, or a figure of at least `lowest`. The interval of a share of items reaches at least as far
+    as Wilson's: where all items are alike, no resample differs.
     """
     try:
         figure = measure()
@@ -98,7 +98,7 @@ def _estimate(measure: Callable[[], Resampled], *, is_share: bool = True) -> Row
         low, high = min(low, counted.low), max(high, counted.high)
     return {
         "value": figure.value,
-        "low": max(0.0, low),
+        "low": max(lowest, low),
         "high": min(1.0, high),
         "items": figure.items,
         "reason": None,
