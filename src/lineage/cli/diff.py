@@ -1,4 +1,4 @@
-"""`lineage diff`: what sets two artifacts apart."""
+"""`lineage diff`: what sets two artifacts, or two experiments, apart."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lineage.cli.diff_experiments import diff_experiments, is_experiment
 from lineage.cli.display import MISSING, differences, short, show_json, show_table
 from lineage.cli.inventory import Found
 from lineage.cli.options import AsJson, ConfigFiles, ExperimentName, Results, Settings
@@ -15,7 +16,11 @@ from lineage.errors import UserError
 
 SECTIONS = ("spec", "code", "inputs", "counts", "metrics", "files")
 Side = Annotated[
-    str, typer.Argument(help="Artifact: `base@300`, `scores/base@300/language`, or a path.", show_default=False)
+    str,
+    typer.Argument(
+        help="Artifact: `base@300`, `scores/base@300/language`, or a path; or a folder such as results/default.",
+        show_default=False,
+    ),
 ]
 
 
@@ -30,6 +35,8 @@ def diff(
 ) -> None:
     """Compare two artifacts: spec, code, inputs, counts, metrics, files. A path may lead to another experiment.
 
+    Two folders of experiments are compared as wholes: artifacts, settings, code, metrics, claims.
+
     --json prints {"a", "b", "equal", and for spec, code, inputs, counts, metrics and files {key: [of a, of b]}} with
     "(none)" for what one side lacks.
 
@@ -40,7 +47,12 @@ def diff(
         lineage diff scores/base@300/language scores/base@900/language
 
         lineage diff results/default/models/base@900 results/wide/models/base@900
+
+        lineage diff results/default results/wide
     """
+    if is_experiment(a) or is_experiment(b):
+        diff_experiments(a, b, as_json=as_json, change=_change)
+        return
     project = open_project(configfile, settings, results, experiment)
     left, right = project.find(a), project.find(b)
     found = {section: differences(one, other) for section, one, other in _pairs(project, left, right)}
