@@ -520,7 +520,7 @@ OTHER_VALUES: dict[str, Any] = {
     "layers.default.restoring.modes": ["restore"],
     "layers.default.template": "roles",
     "safety.models": [
-        {"model": "chat"},
+        {"model": "chat", "prompts": ["world", "outside"]},
         {"model": "seeing", "template": "llava_v1"},
         {"model": "chat", "name": "chat_v1", "template": "vicuna_v1"},
     ],
@@ -535,11 +535,19 @@ CHOICES = [
 
 SPECIAL: dict[str, set[str]] = {
     # The horizon is in every segment; the last checkpoint is gone, the first is what it was.
-    "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language", "report"},
+    "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language", "report"}
+    | {"models/chat@4", "models/aligned", "models/tuned_dpo", "models/merged_chat"}
+    | {"scores/chat@4/judged/rules", "analysis/safety", "analysis/knowledge", "forecasts/calibration"}
+    | SEEING
+    | SAFETY
+    | INSIDE
+    | FIGURES
+    | TRAJECTORIES
+    | ACQUISITION,
     # Another last step is another artifact.
     "models.late.steps": {"models/late@5", "exposures/late@5", "scores/late@5/language", "report"},
     # Another template for one model asks that one again.
-    "safety.models": {"scores/seeing@4/safety"},
+    "safety.models": {"scores/seeing@4/safety", "analysis/safety", "report"},
     # Naming the only checkpoint changes nothing.
     "models.late.checkpoints": set(),
 }
@@ -892,6 +900,7 @@ MODULES: dict[str, set[str]] = {
     "stages.knowledge": CLAIMS,
     "config.knowledge": CLAIMS,
     "claims": CLAIMS | STUDY,
+    "claims.power": set(),
     "claims.knowledge": CLAIMS,
     "claims.safety": STUDY,
     "claims.joint": STUDY,

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from lineage.cli import config, world
 from lineage.cli.chat import chat
+from lineage.cli.claims import claim, power
 from lineage.cli.clean import clean
 from lineage.cli.costs import costs
 from lineage.cli.diff import diff
@@ -46,6 +47,8 @@ app = typer.Typer(
 app.command()(runs)
 app.command()(diff)
 app.command()(why)
+app.command()(claim)
+app.command()(power)
 app.command()(costs)
 app.command()(chat)
 app.command()(search)
