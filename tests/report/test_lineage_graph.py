@@ -89,6 +89,8 @@ def test_nodes_are_links_with_words_for_screen_readers() -> None:
     links = {link.attrib["href"]: link.findtext("title") for link in root.iter("a")}
     assert set(links) == {f"#card-{name}" for name in LINEAGE}
     assert links["#card-merged"] == "merged: linear, from seeing and chat"
+    assert links["#card-retrieval/bm25"] == "retrieval/bm25: bm25"
+    assert "bm25" in [text.text for text in root.iter("text")]
 
 
 @pytest.mark.parametrize("name", ["<b>", 'a" onload="alert(1)', "a & b"])

@@ -10,8 +10,8 @@ from lineage.report.lineage_graph.layout import NODE_HEIGHT, NODE_WIDTH, layout
 from lineage.report.lineage_graph.nodes import Lineage, Node
 
 _MARGIN = 6.0
-_CHARACTERS = 19
-"""That fit into a node."""
+_CHARACTERS, _NOTE_CHARACTERS = 19, 24
+"""That fit into a node: of its name and of its note."""
 
 FAMILIES = {
     "pretrain": "pretrained",
@@ -66,13 +66,13 @@ def _node(node: Node, x: float, y: float) -> Markup:
         x=x,
         first=y - 4,
         second=y + 13,
-        short=_short(node.name),
-        note=_short(node.note or node.stage),
+        short=_short(node.name.rpartition("/")[2], _CHARACTERS),
+        note=_short(node.note or node.stage, _NOTE_CHARACTERS),
     )
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
