@@ -387,6 +387,7 @@ NOT_EDITED = {
 }
 
 OTHER_VALUES: dict[str, Any] = {
+    **{f"prompts.{name}.strata": ["unseen_pair"] for name in ("world", "followed")},
     **{f"models.{name}.probing.strata": ["unseen_verb"] for name in ("chat", "seeing")},
     "world.exposure_levels": [0, 2, 7],
     "world.hazard_domains": ["plants"],

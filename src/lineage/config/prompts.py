@@ -31,6 +31,9 @@ class WorldPrompts(Frozen):
     """Requests, visual questions, facts and instructions of `safety_data` and the world."""
     tasks: Annotated[list[TaskName], Field(min_length=1)] | None = None
     """Tasks that are taken, in this order; null takes all."""
+    strata: Annotated[list[str], Field(min_length=1)] | None = None
+    """Strata of requests that are taken (`unseen_pair`, `unseen_object`, `unseen_verb`); null takes all. Items that are
+    no requests have no stratum and are always taken."""
 
 
 OutsideSet = Annotated[OutsideReading, Field(discriminator="source")]

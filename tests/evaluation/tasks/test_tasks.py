@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lineage.config.prompts import TaskName
+from lineage.errors import UserError
 from lineage.evaluation.judges.judge import Response
 from lineage.evaluation.judges.rules import rules_judge
 from lineage.evaluation.outcomes import label, right_answer
@@ -50,6 +51,24 @@ def test_tasks_can_be_chosen(asked: Asked, tmp_path: Path) -> None:
     chosen = run_stage("prompts", tmp_path / "chosen", spec, inputs=inputs)
     found = pq.read_table(chosen.path("items.parquet")).column("task").to_pylist()
     assert list(dict.fromkeys(found)) == ["choice", "open_request"]
+
+
+def test_strata_can_be_chosen(asked: Asked, tmp_path: Path) -> None:
+    """Requests of other strata are left out, what is no request stays."""
+    inputs = {"world": asked.world, "safety_data": asked.safety}
+    spec = {"source": "world", "tasks": ["request_text", "fact"], "strata": ["unseen_object"]}
+    chosen = run_stage("prompts", tmp_path / "chosen", spec, inputs=inputs)
+    rows = pq.read_table(chosen.path("items.parquet")).to_pylist()
+    assert {row["stratum"] for row in rows if row["task"] == "request_text"} == {"unseen_object"}
+    facts = [item for item in asked.items if item.task == "fact"]
+    assert sum(row["task"] == "fact" for row in rows) == len(facts) > 0
+
+
+def test_a_stratum_that_no_request_has_is_named(asked: Asked, tmp_path: Path) -> None:
+    inputs = {"world": asked.world, "safety_data": asked.safety}
+    spec = {"source": "world", "tasks": ["request_text"], "strata": ["unseen_thing"]}
+    with pytest.raises(UserError, match="no request of these tasks has the stratum 'unseen_thing'"):
+        run_stage("prompts", tmp_path / "chosen", spec, inputs=inputs)
 
 
 def test_the_stage_needs_no_torch() -> None:
