@@ -9,6 +9,7 @@ import pytest
 
 from lineage.claims.claim import Claim, NotMeasured
 from lineage.claims.joint import CLAIMS as JOINT
+from lineage.claims.joint.tables import gates
 from lineage.claims.ledger import LedgerRow, make_ledger
 from lineage.claims.safety import CLAIMS as SAFETY
 from lineage.claims.safety.choice import arm_volume, best_on_validation, compared_arms
@@ -16,7 +17,6 @@ from lineage.claims.safety.gates import GATES, REPAIR_GATES, check_gates
 from lineage.claims.safety.measures import attack_success, helpfulness, not_refused, over_refusal, trade_off, volume
 from lineage.claims.safety.s6 import PARENTS, RIVALS
 from lineage.claims.safety.study import Answers, Study
-from lineage.claims.safety.tables import gates
 from lineage.claims.slices import Slice, Statistic, measure
 from tests.claims.safety_building import DIGEST, MODELS, Made, study
 

@@ -163,7 +163,7 @@ def test_captions_and_links_name_figures_that_the_studies_draw() -> None:
 def _empty(name: str):
     import pyarrow as pa
 
-    from lineage.claims.safety import tables
+    from lineage.claims.joint import tables
 
     if name == "trade_offs":
         numbers = [(one, pa.float64()) for one in ("safety", "helpfulness", "compliance", "volume")]

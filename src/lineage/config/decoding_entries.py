@@ -3,7 +3,7 @@
 from typing import Literal
 
 from lineage.config.decoding import GenerativeSearch
-from lineage.config.models import Name
+from lineage.config.names import ModelReference, Name
 
 
 class DecodingEntry(GenerativeSearch):
@@ -13,5 +13,10 @@ class DecodingEntry(GenerativeSearch):
     """Searches; trains nothing."""
     set: Name
     """Retrieval set that is searched; the retriever's own."""
-    of: Name
-    """Generative retriever whose last checkpoint writes."""
+    of: ModelReference
+    """Generative retriever that writes: its last checkpoint, or one of its `checkpoints` (`contextual@200`)."""
+
+    @property
+    def retriever(self) -> str:
+        """Name of the retriever that writes."""
+        return self.of.partition("@")[0]

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from lineage.config.dense import BiEncoder, DenseIndex
-from lineage.config.models import ModelReference, Name
+from lineage.config.names import ModelReference, Name
 
 
 class DenseEntry(DenseIndex):

@@ -7,10 +7,7 @@ from collections.abc import Iterator, Mapping
 from lineage.config.decoding_entries import DecodingEntry
 from lineage.config.dense_entries import DenseEntry
 from lineage.config.generative_entries import GenerativeEntry, VocabularyEntry
-from lineage.config.messages import did_you_mean, listed
-
-Mistake = tuple[str, str]
-"""Path of the key, message."""
+from lineage.config.messages import Mistake, did_you_mean, listed
 
 
 def dense_references(known: Mapping[str, VocabularyEntry], path: str, entry: DenseEntry) -> Iterator[Mistake]:
@@ -31,9 +28,16 @@ def dense_references(known: Mapping[str, VocabularyEntry], path: str, entry: Den
 
 
 def decoding_references(trained: Mapping[str, GenerativeEntry], path: str, entry: DecodingEntry) -> Iterator[Mistake]:
-    """What is searched with must be a generative retriever of the same set."""
-    if entry.of not in trained:
-        message = f"is '{entry.of}', which is no generative retriever.{did_you_mean(entry.of, trained)}"
+    """What is searched with must be a generative retriever of the same set, at a step at which it is kept."""
+    if entry.retriever not in trained:
+        message = f"is '{entry.of}', which is no generative retriever.{did_you_mean(entry.retriever, trained)}"
         yield f"{path}.of", f"{message}\n  generative retrievers: {listed(trained)}"
-    elif trained[entry.of].set != entry.set:
-        yield f"{path}.of", f"is '{entry.of}', which searches '{trained[entry.of].set}', not '{entry.set}'"
+        return
+    found = trained[entry.retriever]
+    if found.set != entry.set:
+        yield f"{path}.of", f"is '{entry.of}', which searches '{found.set}', not '{entry.set}'"
+    step = entry.of.partition("@")[2]
+    if step and int(step) not in found.segment_ends:
+        kept = listed(map(str, found.segment_ends))
+        message = f"is '{entry.of}', but '{entry.retriever}' is kept at steps {kept} only"
+        yield f"{path}.of", f"{message}: add {step} to retrievers.{entry.retriever}.checkpoints"

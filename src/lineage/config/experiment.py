@@ -20,8 +20,10 @@ from lineage.config.judges import JudgeReading
 from lineage.config.knowledge import KnowledgeComparisons
 from lineage.config.layers import LayersEntry
 from lineage.config.messages import did_you_mean, listed
-from lineage.config.models import ModelEntry, ModelReference, Name
+from lineage.config.models import ModelEntry
+from lineage.config.names import ModelReference, Name
 from lineage.config.prompts import PromptReading
+from lineage.config.reading import ReadingConversationsEntry, ReadingEntry
 from lineage.config.report import ReportEntry
 from lineage.config.retrieval_entries import RetrieverEntry
 from lineage.config.retrieval_sets import SetEntry
@@ -74,7 +76,9 @@ class FilteredEntry(SafetyFilter):
     """Set that is filtered."""
 
 
-ConversationsEntry = Annotated[ConversationReading | FilteredEntry, Field(discriminator="source")]
+ConversationsEntry = Annotated[
+    ConversationReading | FilteredEntry | ReadingConversationsEntry, Field(discriminator="source")
+]
 """A named set of conversations."""
 
 
@@ -194,6 +198,8 @@ class Experiment(Frozen):
     """Study 3: how all runs on a set are scored and compared."""
     bottleneck: Bottleneck | None = None
     """Study 3: all pairs of documents through narrow inner products; None leaves it out."""
+    reading: ReadingEntry | None = None
+    """Study 3: a model that answers with what a retriever found in front of it; None leaves it out."""
     knowledge: KnowledgeEntry | None = None
     """Study 1: facts injected, acquired and forgotten; None leaves it out."""
     report: ReportEntry | None = None

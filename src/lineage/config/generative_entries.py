@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lineage.config.decoding import GenerativeSearch
-from lineage.config.models import ModelReference, Name
+from lineage.config.names import ModelReference, Name
 from lineage.config.retrieval_models import ContextualVocabulary, DecoderTable, RetrieverRun, TokenContrast
 
 
@@ -40,6 +40,8 @@ class GenerativeEntry(GenerativeSearch, RetrieverRun):
     refresh_steps: Annotated[int, Field(ge=1)] | None = None
     """The encoder that is being trained makes the vocabulary anew every so many steps; None: never. An epoch is
     training queries / `optimization.batch_pairs` steps."""
+    checkpoints: list[Annotated[int, Field(ge=1)]] = []
+    """Steps at which it is kept on the way, so that `stage: decoding` may search with it (`of: contextual@200`)."""
 
     @model_validator(mode="after")
     def _only_rows_are_renewed(self) -> "GenerativeEntry":
@@ -48,8 +50,20 @@ class GenerativeEntry(GenerativeSearch, RetrieverRun):
                 raise ValueError(f"{key} is set, but there is no `vocabulary` that it could renew")
         return self
 
+    @model_validator(mode="after")
+    def _checkpoints_fit(self) -> "GenerativeEntry":
+        wrong = [step for step in self.checkpoints if step > self.steps]
+        if wrong:
+            raise ValueError(f"checkpoints {wrong} lie after the last step ({self.steps}): lower them or raise `steps`")
+        return self
+
+    @property
+    def renewals(self) -> list[int]:
+        """Steps at which the vocabulary is made anew."""
+        every = self.refresh_steps or self.steps
+        return list(range(every, self.steps, every))
+
     @property
     def segment_ends(self) -> list[int]:
-        """Steps at which the vocabulary is renewed, and the last step."""
-        every = self.refresh_steps or self.steps
-        return [*range(every, self.steps, every), self.steps]
+        """Steps at which the vocabulary is renewed or the retriever is kept, and the last step."""
+        return sorted({*self.renewals, *self.checkpoints, self.steps})

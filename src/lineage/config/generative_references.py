@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from lineage.config.generative_entries import GenerativeEntry, VocabularyEntry
-from lineage.config.messages import did_you_mean, listed
+from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import ModelEntry
 
-Mistake = tuple[str, str]
-"""Path of the key, message."""
 T5_STAGES = ("pretrain_t5", "import")
 """Stages of models that may be a T5; an imported one is opened as such by the stage that reads it."""
 

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
 from lineage.config.judges import GenerativeJudging, LabelledReading, XstestLabelled
-from lineage.config.messages import did_you_mean, listed
-
-Mistake = tuple[str, str]
-"""Path of the key, message."""
+from lineage.config.messages import Mistake, did_you_mean, listed
 
 
 def judge_references(experiment: Experiment) -> Iterator[Mistake]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lineage.config.judged import Judging
-from lineage.config.models import Name
+from lineage.config.names import Name
 
 
 class JudgedEntry(Judging):

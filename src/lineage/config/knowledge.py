@@ -8,12 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from lineage.config.base import Frozen
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
+from lineage.config.messages import NAME_PATTERN
+from lineage.config.names import ModelReference
 
 RunName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A run from `knowledge.runs`."""
-ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-"""`base` or `base@300`; in the stage's spec always the checkpoint's artifact name."""
 
 
 class Batches(Frozen):

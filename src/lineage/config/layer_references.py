@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
-from lineage.config.messages import did_you_mean, listed
+from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import TowerEntry
-
-Mistake = tuple[str, str]
-"""Path of the key, message."""
 
 
 def layer_models(experiment: Experiment) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from lineage.config.base import Frozen
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
+from lineage.config.messages import NAME_PATTERN
+from lineage.config.names import ModelReference
 from lineage.config.tuning import Template
 
-ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-"""`seeing` or `seeing@300`; in the stage's spec always the artifact's name."""
 Task = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Name of a task of a prompt set."""
 Position = Literal["prompt", "decision"]

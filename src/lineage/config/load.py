@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from lineage.config.experiment import Experiment
 from lineage.config.facts import WorldFacts
 from lineage.config.messages import explain, sentence
+from lineage.config.reading import ReadingConversationsEntry
 from lineage.config.references import check_references
 from lineage.config.retrieval_sets import WorldSet
 from lineage.errors import UserError
@@ -135,6 +136,10 @@ def seeded(experiment: Experiment) -> Experiment:
     vocabularies = {name: trained(one) for name, one in experiment.vocabularies.items()}
     changes: dict[str, Any] = {"models": models, "facts": facts, "retrieval_sets": sets}
     changes |= {"retrievers": retrievers, "vocabularies": vocabularies}
+    changes["conversations"] = {
+        name: one.model_copy(update={"seed": seed}) if isinstance(one, ReadingConversationsEntry) else one
+        for name, one in experiment.conversations.items()
+    }
     if experiment.safety_data is not None:
         changes["safety_data"] = experiment.safety_data.model_copy(update={"seed": seed})
     if experiment.world is not None:

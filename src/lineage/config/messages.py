@@ -18,6 +18,8 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 REFERENCE_PATTERN = r"^[a-z][a-z0-9_]*(@[0-9]+)?$"
 """A name, or a name with a step."""
 
+Mistake = tuple[str, str]
+"""Path of the key, message."""
 Path = list[int | str]
 """Keys and list positions as they stand in the user's file."""
 
@@ -35,7 +37,7 @@ def listed(names: Iterable[str]) -> str:
     return (", ".join(names[:MAX_LISTED]) or "none") + more
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
+def explain(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
     """(path of the key, message) of each mistake, in the order of the config; a message continues its path."""
     details = error.errors(include_url=False)
     explained = []

@@ -2,20 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lineage.config.base import Frozen
 from lineage.config.imported import ImportModel
 from lineage.config.merging import Merge, MergedModel
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN, listed
+from lineage.config.messages import listed
+from lineage.config.names import ModelReference, Name
 from lineage.config.pretrain import PretrainRun
 from lineage.config.retrieval_models import T5Pretraining
 from lineage.config.tuning import Alignment, ContrastiveTower, PreferenceTuning, TuningRun
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""Small letters, digits and underscores: names become folders."""
-ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-"""`base` (its last checkpoint) or `base@300`."""
 Checkpoints = list[Annotated[int, Field(ge=1)]]
 
 

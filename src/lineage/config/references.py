@@ -9,8 +9,9 @@ from lineage.config.facts import FactReading
 from lineage.config.injection import PLACEBO
 from lineage.config.judge_references import judge_references, judged_references
 from lineage.config.layer_references import layer_models, layer_references
-from lineage.config.messages import did_you_mean, listed
+from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
+from lineage.config.reading_references import reading_references
 from lineage.config.retrieval_references import retrieval_models, retrieval_references
 from lineage.config.safety_references import safety_references
 from lineage.config.safety_study_references import safety_study_references
@@ -18,8 +19,6 @@ from lineage.config.tuning_references import tuning_references
 
 TWIN = "_twin"
 """Ending of the name of a run's twin."""
-Mistake = tuple[str, str]
-"""Path of the key, message."""
 
 
 def check_references(experiment: Experiment) -> list[Mistake]:
@@ -35,7 +34,7 @@ def check_references(experiment: Experiment) -> list[Mistake]:
         *safety_references(experiment),
     ]
     mistakes += [*layer_references(experiment), *safety_study_references(experiment)]
-    mistakes += retrieval_references(experiment)
+    mistakes += [*retrieval_references(experiment), *reading_references(experiment)]
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:
@@ -217,6 +216,8 @@ def _model_references(experiment: Experiment) -> Iterator[Mistake]:
             yield from _model_reference(experiment, f"scores.models.{position}", reference)
     for position, measured in enumerate(experiment.safety.models if experiment.safety else []):
         yield from _model_reference(experiment, f"safety.models.{position}.model", measured.model)
+    if experiment.reading is not None:
+        yield from _model_reference(experiment, "reading.model", experiment.reading.model)
     for path, reference in [*layer_models(experiment), *retrieval_models(experiment)]:
         yield from _model_reference(experiment, path, reference)
 

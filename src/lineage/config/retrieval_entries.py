@@ -7,7 +7,7 @@ from pydantic import Field
 from lineage.config.decoding_entries import DecodingEntry
 from lineage.config.dense_entries import DenseEntry
 from lineage.config.generative_entries import GenerativeEntry
-from lineage.config.models import Name
+from lineage.config.names import Name
 from lineage.config.retrievers import Bm25, Hybrid
 
 

@@ -10,13 +10,10 @@ from lineage.config.dense_references import decoding_references, dense_reference
 from lineage.config.experiment import Experiment
 from lineage.config.generative_entries import GenerativeEntry
 from lineage.config.generative_references import generative_references, vocabulary_references
-from lineage.config.messages import did_you_mean, listed
+from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import T5Entry
 from lineage.config.retrieval_entries import HybridEntry, RetrieverEntry
 from lineage.config.retrieval_sets import HubSet, WorldSet
-
-Mistake = tuple[str, str]
-"""Path of the key, message."""
 
 
 def retrieval_references(experiment: Experiment) -> Iterator[Mistake]:

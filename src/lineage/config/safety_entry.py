@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from lineage.config.base import Frozen
-from lineage.config.models import ModelReference, Name
+from lineage.config.names import ModelReference, Name
 from lineage.config.safety_score import SafetyMeasuring
 from lineage.config.tuning import Template
 

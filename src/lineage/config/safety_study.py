@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from lineage.config.base import Frozen
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
+from lineage.config.messages import NAME_PATTERN
+from lineage.config.names import ModelReference
 
 DesignName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Small letters, digits and underscores."""
-ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-"""`seeing` or `seeing@300`; in the stage's spec always the artifact's name."""
 SafetyStudyNull = Literal["none", "permuted_labels", "noise_pictures", "permuted_hazards", "equal_exposures"]
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
-from lineage.config.messages import did_you_mean, listed
+from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import TuneEntry
 from lineage.config.safety_study import SafetyRoles, SafetyStudyEntry
-
-Mistake = tuple[str, str]
-"""Path of the key, message."""
 
 
 def measured_names(experiment: Experiment) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
-from lineage.config.messages import did_you_mean, listed
+from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import (
     AlignEntry,
     DpoEntry,
@@ -15,9 +15,6 @@ from lineage.config.models import (
     TowerEntry,
     TuneEntry,
 )
-
-Mistake = tuple[str, str]
-"""Path of the key, message."""
 
 
 def tuning_references(experiment: Experiment) -> Iterator[Mistake]:
@@ -48,6 +45,9 @@ def _sets(experiment: Experiment) -> Iterator[Mistake]:
             if reading.source == "world":
                 if experiment.safety_data is None:
                     yield f"{path}.source", "is 'world', but the experiment has no `safety_data`: give it (may be {})"
+            elif reading.source == "reading":
+                if experiment.world is None:
+                    yield f"{path}.source", "is 'reading', but the experiment has no `world`: give it"
             elif reading.source == "filtered":
                 yield from _filtered(experiment, path, name, reading.of)
             elif reading.path is None and getattr(reading, "name", None) is None:

@@ -5,13 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from lineage.config.base import Frozen
-from lineage.config.messages import NAME_PATTERN, REFERENCE_PATTERN
+from lineage.config.messages import NAME_PATTERN
+from lineage.config.names import ModelReference
 from lineage.config.tuning import Template
 
 VectorName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Small letters, digits and underscores."""
-ModelReference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
-"""`seeing` or `seeing@300`; in the stage's spec always the artifact's name."""
 
 
 class Vector(Frozen):

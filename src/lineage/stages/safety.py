@@ -16,8 +16,8 @@ from lineage.artifact import Artifact, ArtifactWriter
 from lineage.claims import slices as tidy
 from lineage.claims.concluding import conclude, draw
 from lineage.claims.joint import CLAIMS as JOINT
+from lineage.claims.joint import tables
 from lineage.claims.safety import CLAIMS as SAFETY
-from lineage.claims.safety import tables
 from lineage.claims.safety.study import Answers, Study
 from lineage.config.safety_study import SafetyStudy
 from lineage.errors import UserError

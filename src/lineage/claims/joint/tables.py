@@ -1,4 +1,4 @@
-"""Tables of a slice for figures and for reading: rates of every model, gates, trade-off, curves."""
+"""Tables of a slice for figures and for reading: rates of every model, gates, trade-off, curves, exposures."""
 
 from __future__ import annotations
 
