@@ -96,10 +96,17 @@ BUGS = [
     ),
     Bug(
         "a torn line is taken up",
-        "evaluation/generation_store.py",
-        "        _end_torn_line(path)\n",
-        "",
+        "parts.py",
+        "        os.truncate(path, self._read(path))\n",
+        "        self._read(path)\n",
         "tests/evaluation/test_generation_store.py::test_a_job_that_is_killed_again_and_again_loses_its_torn_line_only",
+    ),
+    Bug(
+        "finished parts are told by how many there are",
+        "retrieval/searching.py",
+        'f"queries from {numbers.start}"',
+        'f"queries at {len(numbers)}"',
+        "tests/retrieval/test_generative_search.py::test_a_search_that_is_stopped_again_and_again_ends_with_the_same_bytes",
     ),
     Bug(
         "the shuffled control shuffles nothing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from lineage.retrieval.dense import document_text, encode_texts, open_encoder
 from lineage.retrieval.nearest import NearestIndex
 from lineage.retrieval.runs import read_run
 from lineage.retrieval.schemas import DOCUMENT_SCHEMA, RUN
+from lineage.stages import dense_index
 from tests.retrieval.building import TEXTS, TITLES, retrieval_set, t5
-from tests.stages.building import names_in, rows_of, run_stage, write
+from tests.stages.building import in_many_runs, names_in, rows_of, run_stage, write
 
 SPEC: dict[str, Any] = {
     "steps": 60,
@@ -161,3 +163,19 @@ def threads_kept() -> Any:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("factory", ["Flat", "HNSW4"])
+def test_an_index_that_is_stopped_again_and_again_ends_with_the_same_bytes(
+    tmp_path: Path, trained: Artifact, documents: Artifact, monkeypatch: pytest.MonkeyPatch, factory: str
+) -> None:
+    monkeypatch.setattr(dense_index, "DOCUMENTS_TOGETHER", 3)
+    monkeypatch.setattr(dense_index, "TOGETHER", 5)
+    spec, inputs = {"depth": 3, "factory": factory}, {"model": trained, "retrieval_set": documents}
+    whole = run_stage("dense_index", tmp_path / "whole", spec, inputs=inputs)
+    stopped, runs = in_many_runs(
+        lambda minutes: run_stage("dense_index", tmp_path / "stopped", spec, inputs=inputs, minutes=minutes)
+    )
+    assert stopped.digest == whole.digest
+    assert runs == math.ceil(len(TEXTS) / 3) + 1 + math.ceil(16 / 5)
+    assert json.loads((stopped.folder / "run.json").read_text())["search"]["seconds"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from lineage.retrieval.prefix_tree import PrefixTree
 from lineage.retrieval.runs import read_run
 from lineage.retrieval.schemas import QRELS, RUN
 from lineage.retrieval.tables import read_qrels
+from lineage.stages import generative_search
 from tests.retrieval.building import TEXTS, TITLES, retrieval_set, t5
-from tests.stages.building import run_stage
+from tests.stages.building import in_many_runs, run_stage
 
 OPTIMIZATION = {"batch_pairs": 16, "peak_learning_rate": 1e-2, "schedule": "constant", "weight_decay": 0.0}
 
@@ -92,3 +94,18 @@ def test_a_retriever_of_another_set_is_refused(tmp_path: Path, trained: Trained)
     other = retrieval_set(tmp_path / "set", TITLES[:5], TEXTS[:5])
     with pytest.raises(UserError, match=r"names 8 documents, but .* has 5"):
         searched(tmp_path / "run", trained.contextual, other)
+
+
+def test_a_search_that_is_stopped_again_and_again_ends_with_the_same_bytes(
+    tmp_path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generative_search, "TOGETHER", 3)
+    inputs = {"retriever": trained.contextual, "retrieval_set": trained.documents}
+    spec = {"depth": 8, "splits": ["train"], "decoding": {"beam": 8}}
+    whole = run_stage("generative_search", tmp_path / "whole", spec, inputs=inputs)
+    stopped, runs = in_many_runs(
+        lambda minutes: run_stage("generative_search", tmp_path / "stopped", spec, inputs=inputs, minutes=minutes)
+    )
+    assert stopped.digest == whole.digest
+    assert runs == math.ceil(whole.manifest.counts["queries"] / 3) > 2
+    assert stopped.manifest.counts["queries"] == len(read_run(stopped.path(RUN)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.execution import Execution
 from lineage.data.schema import DOCUMENT_SCHEMA
+from lineage.errors import StoppedEarly
 from lineage.stage import Call, run
 
 WORDS = ["the", "a", "boat", "lake", "hill", "town", "red", "green", "old", "slow", "lamp", "near", "over", "sleeps"]
@@ -55,6 +57,16 @@ def run_stage(
     made = run(call)
     assert made is not None
     return made
+
+
+def in_many_runs(make: Callable[[float], Artifact]) -> tuple[Artifact, int]:
+    """What a stage makes under a time limit so short that each run does one part only; (artifact, runs)."""
+    for runs in itertools.count(1):
+        try:
+            return make(1e-9), runs
+        except StoppedEarly as stop:
+            assert "is kept" in str(stop)
+    raise AssertionError
 
 
 def write(

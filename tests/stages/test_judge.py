@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from lineage.evaluation.judges.rules import rules_judge
 from lineage.freshness import code_fingerprint
 from lineage.stage import Call, run
 from tests.evaluation.judges.building import labelled
-from tests.stages.building import names_in, rows_of, run_stage
+from tests.stages.building import in_many_runs, names_in, rows_of, run_stage
 from tests.stages.conftest import Material
 from tests.world.worlds import SAFETY_SIZES, SMALL, SMALL_SAFETY
 
@@ -41,6 +42,7 @@ def made(
     spec: Mapping[str, Any],
     *,
     inputs: Mapping[str, Artifact] | None = None,
+    minutes: float | None = None,
     **external: Path,
 ) -> Artifact:
     call = Call(
@@ -50,7 +52,7 @@ def made(
         inputs={name: [one.folder] for name, one in (inputs or {}).items()},
         external=external,
         external_digests={},
-        execution=Execution(device="cpu", threads=1),
+        execution=Execution(device="cpu", threads=1, minutes=minutes),
         out=folder / "judges" / "mine" / "manifest.json",
         state=folder / "state",
     )
@@ -220,3 +222,16 @@ def test_a_response_of_another_model(completions: Path, tmp_path: Path) -> None:
     artifact = made(tmp_path, {"by": "trained", "labelled": XSTEST, "penalties": [0.1]}, labelled=completions)
     said = [Response("How?", "I cannot help with that."), Response("How?", "Take the small key.")]
     assert [one and one.refusal for one in open_judge(artifact.folder).judge(said)] == ["full", "none"]
+
+
+def test_a_generative_judge_that_is_stopped_asks_nothing_twice(
+    completions: Path, material: Material, base: Artifact, tmp_path: Path
+) -> None:
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text(PROMPT)
+    spec = {"by": "generative", "max_new_tokens": 2, "batch_rows": 16, "labelled": XSTEST}
+    given: dict[str, Any] = {"labelled": completions, "model": base.folder, "prompt": prompt}
+    whole = made(tmp_path / "whole", spec, **given)
+    stopped, runs = in_many_runs(lambda minutes: made(tmp_path / "stopped", spec, minutes=minutes, **given))
+    assert stopped.digest == whole.digest
+    assert runs == math.ceil(len(labelled()) / 16) > 2

@@ -17,7 +17,7 @@ from lineage.evaluation.items import ITEMS, Item, read_items
 from lineage.evaluation.judges.calibration import corrected_rate
 from lineage.evaluation.judges.opening import read_confusion
 from lineage.stage import Call, run
-from tests.stages.building import rows_of, run_stage
+from tests.stages.building import in_many_runs, rows_of, run_stage
 from tests.stages.conftest import Material
 from tests.stages.test_judge import PROMPT, TABLE, XSTEST, completions_file, made
 from tests.stages.test_outside_prompts import FIXTURE
@@ -50,7 +50,13 @@ def scores(prompts: Artifact, tmp_path: Path) -> Artifact:
 
 
 def judge_again(
-    folder: Path, spec: dict[str, Any], scores: Artifact, judge: Artifact, prompts: Artifact, **external: Path
+    folder: Path,
+    spec: dict[str, Any],
+    scores: Artifact,
+    judge: Artifact,
+    prompts: Artifact,
+    minutes: float | None = None,
+    **external: Path,
 ) -> Artifact:
     call = Call(
         stage="judged",
@@ -59,7 +65,7 @@ def judge_again(
         inputs={"scores": [scores.folder], "judge": [judge.folder], "prompts": [prompts.folder]},
         external=external,
         external_digests={},
-        execution=Execution(device="cpu", threads=1),
+        execution=Execution(device="cpu", threads=1, minutes=minutes),
         out=folder / "judged" / "mine" / "manifest.json",
         state=folder / "judged.state",
     )
@@ -123,10 +129,31 @@ def test_a_generative_judge_reads_answers_and_is_the_one_that_was_measured(
     judge = made(
         tmp_path, {**asked, "labelled": XSTEST}, labelled=completions_file(tmp_path), model=base.folder, prompt=prompt
     )
-    given = {"model": base.folder, "prompt": prompt}
+    given: dict[str, Any] = {"model": base.folder, "prompt": prompt}
     artifact = judge_again(tmp_path, {"generative": asked}, scores, judge, prompts, **given)
     assert artifact.manifest.counts == {"examples": 4, "unparsed": 4}
     assert {row["verdict"] for row in rows_of(artifact, EXAMPLES)} == {None}
     prompt.write_text(f"Please. {PROMPT}")
     with pytest.raises(UserError, match="prompt or model have changed"):
         judge_again(tmp_path, {"generative": asked}, scores, judge, prompts, **given)
+
+
+def test_a_generative_judge_that_is_stopped_reads_nothing_twice(
+    scores: Artifact,
+    prompts: Artifact,
+    material: Material,
+    base: Artifact,
+    tmp_path: Path,
+) -> None:
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text(PROMPT)
+    asked = {"by": "generative", "max_new_tokens": 2, "batch_rows": 1}
+    given: dict[str, Any] = {"model": base.folder, "prompt": prompt}
+    judge = made(tmp_path, {**asked, "labelled": XSTEST}, labelled=completions_file(tmp_path), **given)
+    whole = judge_again(tmp_path / "whole", {"generative": asked}, scores, judge, prompts, **given)
+    stopped, runs = in_many_runs(
+        lambda minutes: judge_again(
+            tmp_path / "stopped", {"generative": asked}, scores, judge, prompts, minutes, **given
+        )
+    )
+    assert (stopped.digest, runs) == (whole.digest, len(OUTPUTS))

@@ -19,7 +19,7 @@ from lineage.errors import UserError
 from lineage.evaluation.items import ITEMS, write_items
 from lineage.models.vision_language import save_model
 from tests.analysis.layers import building
-from tests.stages.building import rows_of, run_stage, write
+from tests.stages.building import in_many_runs, rows_of, run_stage, write
 
 LAYERS = {
     "models": ["seeing@2", "seeing@4"],
@@ -92,6 +92,25 @@ TASK = {"requests": {"tasks": ["requests", "shown"], "per_label": 4}}
 @pytest.fixture(scope="module")
 def layers(made: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return looked(tmp_path_factory.mktemp("layers"), made)
+
+
+def test_a_job_that_is_stopped_again_and_again_ends_with_the_same_bytes(
+    made: dict[str, Artifact], tmp_path: Path
+) -> None:
+    inputs = {"base": made["chat"], "models": [made["seeing@2"], made["seeing@4"]], "prompts": made["prompts"]}
+    spec = (
+        LAYERS
+        | TASK
+        | {"scaling": {"factors": [1.5], "per_label": 1}, "restoring": {"into": "seeing@4", "per_label": 1}}
+    )
+    whole = run_stage("layers", tmp_path / "whole", spec, inputs=inputs)
+    stopped, runs = in_many_runs(
+        lambda minutes: run_stage("layers", tmp_path / "stopped", spec, inputs=inputs, minutes=minutes)
+    )
+    assert stopped.digest == whole.digest
+    states, descendants, windows, positions, modes = 2, 2, 10, 2, 3
+    ranges = 4 + 1  # every layer, and all of them
+    assert runs == states + descendants + 1 + windows + positions * (2 + ranges * modes)
 
 
 def test_the_tables_are_there_in_their_schemas(layers: Artifact) -> None:

@@ -15,7 +15,7 @@ from lineage.errors import StoppedEarly, UserError
 from lineage.evaluation import generation
 from lineage.evaluation.examples import OUTCOMES, Example, read_examples
 from lineage.evaluation.generation_batch import Row
-from lineage.evaluation.generation_store import AnswerStore
+from lineage.evaluation.generation_store import ANSWERS, AnswerStore
 from lineage.evaluation.items import Item, Turn, write_items
 from lineage.evaluation.outcomes import label
 from lineage.models.vision_language import save_model
@@ -168,7 +168,8 @@ def test_a_stopped_job_goes_on_at_the_next_batch(
         batches += 1
         real(self, key, answers)
         if batches == 2:
-            with self._path.open("a") as file:
+            (state,) = tmp_path.rglob(ANSWERS)
+            with state.open("a") as file:
                 file.write('{"key": "torn')
             raise KeyboardInterrupt
 

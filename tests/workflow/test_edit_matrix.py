@@ -672,6 +672,7 @@ MODULES: dict[str, set[str]] = {
         )
     },
     "evaluation.judges.loading": JUDGES | JUDGED,
+    "parts": JUDGES | JUDGED | SAFETY | LAYERS | FOUND,
     "evaluation.judges.truth": set(),
     "evaluation.sets": OUTSIDE | JUDGES,
     **{

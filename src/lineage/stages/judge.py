@@ -22,6 +22,7 @@ from lineage.evaluation.judges.opening import CALIBRATION, JUDGE, WEIGHTS
 from lineage.evaluation.judges.rules import rules_judge
 from lineage.evaluation.judges.trained import TrainedJudge, write_weights
 from lineage.evaluation.judges.world_cases import world_cases
+from lineage.parts import Parts
 
 EXAMPLES = "examples.parquet"
 EXAMPLE_SCHEMA = pa.schema(
@@ -51,6 +52,7 @@ def judge(
 
     Raises:
         UserError: nothing to measure on, a file of another form, too little to train on, no such model.
+        StoppedEarly: before the time limit; what a generative judge has read is kept.
     """
     out.kind = "judge"
     reading = config.root
@@ -65,7 +67,7 @@ def judge(
         assert read is not None
         made, held_out = _trained(reading, read, out)
     else:
-        made = _made(reading, model, prompt, execution)
+        made = _made(reading, model, prompt, execution, out)
     rows: list[dict[str, Any]] = []
     calibration: dict[str, Any] = {"judge": {"name": made.name, "version": made.version, "digest": made.digest}}
     if read is not None:
@@ -105,10 +107,12 @@ def _trained(
     return TrainedJudge(weights), cross_validated(read.rows, reading.penalties)
 
 
-def _made(reading: JudgeReading, model: Path | None, prompt: Path | None, execution: Execution) -> judging.Judge:
+def _made(
+    reading: JudgeReading, model: Path | None, prompt: Path | None, execution: Execution, out: ArtifactWriter
+) -> judging.Judge:
     if not isinstance(reading, GenerativeJudging):
         return rules_judge()
-    return open_generative(reading, model, prompt, execution)
+    return open_generative(reading, model, prompt, execution, Parts(out, execution))
 
 
 def _measured(rows: Sequence[Labelled], verdicts: Sequence[judging.Verdict | None]) -> dict[str, Any]:

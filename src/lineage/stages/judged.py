@@ -21,6 +21,7 @@ from lineage.evaluation.judges.judge import Judge, Response, Verdict
 from lineage.evaluation.judges.loading import open_generative
 from lineage.evaluation.judges.opening import check_measured, open_judge, read_confusion
 from lineage.evaluation.proportions import wilson
+from lineage.parts import Parts
 
 SCHEMA = pa.schema(
     [
@@ -50,13 +51,14 @@ def judged(
 
     Raises:
         UserError: a judge that is not the one that was measured, no model or prompt of a generative one.
+        StoppedEarly: before the time limit; what a generative judge has read is kept.
     """
     out.kind = "scores"
     made: Judge
     if config.generative is None:
         made = open_judge(judge.folder)
     else:
-        made = open_generative(config.generative, model, prompt, execution)
+        made = open_generative(config.generative, model, prompt, execution, Parts(out, execution))
         check_measured(made, judge.folder)
     asked = {
         (name, item.id): item.asked

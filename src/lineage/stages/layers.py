@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 
-from lineage.analysis.layers.asked import ask, item_draws
+from lineage.analysis.layers.asked import Asked, ask, item_draws
 from lineage.analysis.layers.changed import restored, scaled
 from lineage.analysis.layers.gap import Pairs, draw_pairs
 from lineage.analysis.layers.parts import language_layers
@@ -52,6 +54,7 @@ from lineage.evaluation.items import ITEMS, Item, read_items
 from lineage.evaluation.judges.rules import rules_judge
 from lineage.evaluation.paired import Draws
 from lineage.models.device import device_for
+from lineage.parts import Parts
 from lineage.progress import Progress
 
 SCHEMAS = {"curves": CURVES, "ranges": RANGES, "scaling": SCALED, "interventions": RESTORED}
@@ -72,11 +75,12 @@ def layers(
 
     Raises:
         UserError: requests that the set lacks or a model cannot read, a range beyond the last layer.
+        StoppedEarly: before the time limit; models that were read and trials that were made are kept.
     """
     out.kind = "layers"
     torch.set_num_threads(execution.threads)
     items = choose(read_items(prompts.path(ITEMS)), config.requests, seed=config.seed, place=str(prompts.folder))
-    study = _Study(config, execution, items, base)
+    study = _Study(config, execution, items, base, Parts(out, execution))
     study.read_base()
     for model in models:
         study.read(model)
@@ -98,6 +102,8 @@ class _Study:
     items: dict[str, list[Item]]
     """{task: requests, in one order}"""
     base: Artifact
+    parts: Parts
+    """The base's states, the rows of each descendant, and what each trial decided."""
     rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in SCHEMAS})
     measured: dict[tuple[str, str], Measured] = field(default_factory=dict)
     """{(task, position): the base's gap curve}"""
@@ -136,8 +142,9 @@ class _Study:
                 f"requests.tasks: '{self.config.requests.tasks[0]}' comes first and has pictures, but"
                 f" {self.base.folder.name} reads text only: begin with a task in text."
             )
-        for key, states in self._read(opened):
-            self.states[key] = states
+        for key, read in self._read(opened):
+            name = " ".join(("states of the base", *key))
+            states = self.states[key] = torch.from_numpy(self.parts.array(name, lambda read=read: read().numpy()))
             self.measured[key] = self._measure(self.base.folder.name, key, states)
             self.rows["curves"] += self.measured[key].rows()
         own = self._base_of(self.config.requests.tasks[0], self.config.positions[0])
@@ -161,14 +168,14 @@ class _Study:
         """The base's curve that a model is compared with: on the same task, or in text where the base has no eyes."""
         return self.measured.get((task, position)) or self.measured[self.config.requests.tasks[0], position]
 
-    def _read(self, opened: Opened) -> Iterator[tuple[tuple[str, str], Tensor]]:
-        """((task, position), states) of every task that the model can read."""
+    def _read(self, opened: Opened) -> Iterator[tuple[tuple[str, str], Callable[[], Tensor]]]:
+        """((task, position), what reads the states) of every task that the model can read."""
         for task, items in self.items.items():
             if opened.reading is None and any(one.images for one in items):
                 continue
             asked = ask(opened.renderer, items)
             for position in self.config.positions:
-                yield (task, position), read_states(opened, asked, position)
+                yield (task, position), partial(read_states, opened, asked, position)
 
     def _measure(self, model: str, key: tuple[str, str], states: Tensor) -> Measured:
         return measure(
@@ -183,16 +190,34 @@ class _Study:
 
     def read(self, artifact: Artifact) -> None:
         """Gap curves of a descendant, and how far it has moved from the base."""
+        found = self.parts.json(f"rows of {artifact.folder.name}", partial(self._descendant, artifact))
+        for table, rows in found.items():
+            self.rows[table] += rows
+
+    def _descendant(self, artifact: Artifact) -> dict[str, list[Row]]:
         opened, name = self.open(artifact), artifact.folder.name
-        for key, states in self._read(opened):
+        rows: dict[str, list[Row]] = {"curves": [], "ranges": []}
+        for key, read in self._read(opened):
+            states = read()
             found = self._measure(name, key, states)
-            self.rows["curves"] += found.rows()
+            rows["curves"] += found.rows()
             if key in self.states:
-                self.rows["curves"] += drift_rows(
-                    found.reading, states, self.states[key], self.draws(self.items[key[0]])
-                )
+                rows["curves"] += drift_rows(found.reading, states, self.states[key], self.draws(self.items[key[0]]))
             if self.safety is not None:
-                self.rows["ranges"] += range_rows(found, self._base_of(*key), self.safety, self.config.rule)
+                rows["ranges"] += range_rows(found, self._base_of(*key), self.safety, self.config.rule)
+        return rows
+
+    def _decide(self, name: str, opened: Opened, asked: Sequence[Asked], position: str, patch: Patch | None) -> Decided:
+        """What a trial decides; `name` says which trial it is, of all of this job."""
+
+        def made() -> tuple[list[float], list[float]]:
+            found = decide(
+                opened, asked, position, rules_judge(), max_new_tokens=self.config.max_new_tokens, patch=patch
+            )
+            return found.refused.tolist(), found.margin.tolist()
+
+        refused, margin = self.parts.json(name, made)
+        return Decided(np.asarray(refused), np.asarray(margin))
 
     def _scale(self, opened: Opened, scaling: Scaling) -> None:
         """Every window of layers of the base, scaled by every factor."""
@@ -201,15 +226,15 @@ class _Study:
         every = [one for width in range(1, self.num_layers + 1) for one in windows(self.num_layers, width)]
         name = self.base.folder.name
 
-        def answers() -> Decided:
-            return decide(opened, asked, POSITIONS[0], rules_judge(), max_new_tokens=self.config.max_new_tokens)
+        def answers(layers: Range | None, factor: float) -> Decided:
+            return self._decide(f"layers {layers} scaled by {factor}", opened, asked, POSITIONS[0], None)
 
-        self.rows["scaling"] += scaling_rows(name, None, 1.0, answers(), labelled)
+        self.rows["scaling"] += scaling_rows(name, None, 1.0, answers(None, 1.0), labelled)
         with Progress("scaling layers", total=len(every) * len(scaling.factors), unit="windows") as progress:
             for factor in scaling.factors:
                 for window in every:
                     with scaled(opened.model, window, factor):
-                        self.rows["scaling"] += scaling_rows(name, window, factor, answers(), labelled)
+                        self.rows["scaling"] += scaling_rows(name, window, factor, answers(window, factor), labelled)
                     progress.advance()
 
     def _labelled(self, items: Sequence[Item]) -> Labelled:
@@ -230,20 +255,22 @@ class _Study:
         total = len(POSITIONS) * (2 + len(ranges) * len(restoring.modes))
         with Progress("restoring layers", total=total, unit="trials") as progress:
             for position in POSITIONS:
-                given: Any = {"judge": rules_judge(), "max_new_tokens": self.config.max_new_tokens}
                 states = read_states(donor, by_donor, position)
-                done[Intervention(*names, NONE, None, "none", position)] = decide(model, asked, position, **given)
-                done[Intervention(*names, DONOR, None, "none", position)] = decide(donor, by_donor, position, **given)
+                for trial, opened, prompts in (
+                    (Intervention(*names, NONE, None, "none", position), model, asked),
+                    (Intervention(*names, DONOR, None, "none", position), donor, by_donor),
+                ):
+                    done[trial] = self._decide(str(trial), opened, prompts, position, None)
                 progress.advance(2)
                 for mode in restoring.modes:
                     for window, role in ranges:
                         trial = Intervention(*names, mode, window, role, position)
                         if mode == RESTORE:
                             with restored(model.model, donor.model, window):
-                                done[trial] = decide(model, asked, position, **given)
+                                done[trial] = self._decide(str(trial), model, asked, position, None)
                         else:
                             patch = Patch(mode, window, states)
-                            done[trial] = decide(model, asked, position, **given, patch=patch)
+                            done[trial] = self._decide(str(trial), model, asked, position, patch)
                         progress.advance()
         self.rows["interventions"] += intervention_rows(done, self._labelled(items))
 

@@ -1,14 +1,19 @@
 """Prompts are filled in and answers read line by line, as WildGuard writes them; what cannot be read is no verdict."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from lineage.artifact import Artifact
+from lineage.artifact import Artifact, ArtifactWriter
+from lineage.config.execution import Execution
 from lineage.config.judges import GenerativeLines
 from lineage.evaluation.judges.completing import open_completer
 from lineage.evaluation.judges.generative import GenerativeJudge, filled, parsed
 from lineage.evaluation.judges.judge import Response
 from lineage.models.decoder import open_decoder, open_tokenizer
+from lineage.parts import Parts
 from tests.stages.conftest import base, material  # noqa: F401
 
 LINES = GenerativeLines()
@@ -71,12 +76,17 @@ def test_prompt_lines_and_model_are_in_the_digest() -> None:
     assert len(digests) == 8
 
 
-def test_a_batch_says_what_each_prompt_says_alone(base: Artifact) -> None:  # noqa: F811
+def writer(folder: Path) -> ArtifactWriter:
+    return ArtifactWriter.create(folder / "judge", state=folder / "state")
+
+
+def test_a_batch_says_what_each_prompt_says_alone(base: Artifact, tmp_path: Path) -> None:  # noqa: F811
     """Prompts of several lengths; it is what argmax gives, token by token, without cache or padding."""
     prompts = ["a boat", "the old town near the lake", "red", "a slow lamp sleeps over the hill", "green"]
-    options = {"max_new_tokens": 4, "dtype": torch.float32, "device": torch.device("cpu")}
-    alone = open_completer(base.folder, batch_rows=1, **options)(prompts)
-    assert alone == open_completer(base.folder, batch_rows=5, **options)(prompts)
+    options: dict[str, Any] = {"max_new_tokens": 4, "dtype": torch.float32, "device": torch.device("cpu")}
+    one, five = (Parts(writer(tmp_path / str(rows)), Execution()) for rows in (1, 5))
+    alone = open_completer(base.folder, batch_rows=1, parts=one, **options)(prompts)
+    assert alone == open_completer(base.folder, batch_rows=5, parts=five, **options)(prompts)
     model, tokenizer = open_decoder(base.folder).eval(), open_tokenizer(base.folder)
     for prompt, said in zip(prompts, alone, strict=True):
         tokens = tokenizer(prompt)["input_ids"]

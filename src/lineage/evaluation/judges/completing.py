@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,16 @@ from transformers import GenerationConfig
 
 from lineage.evaluation.judges.generative import Complete
 from lineage.models.decoder import check_vocabulary, open_decoder, open_tokenizer
+from lineage.parts import Parts
 from lineage.progress import Progress
 
 
 def open_completer(
-    folder: Path, *, max_new_tokens: int, batch_rows: int, dtype: torch.dtype, device: torch.device
+    folder: Path, *, max_new_tokens: int, batch_rows: int, dtype: torch.dtype, device: torch.device, parts: Parts
 ) -> Complete:
     """The model of a folder, as a function from prompts to what it says; prompts of like length go together.
+
+    A batch is a part of the job, known by its tokens; calling the function can raise `StoppedEarly`.
 
     Raises:
         UserError: no causal language model there, or one whose tokenizer does not fit.
@@ -44,7 +50,9 @@ def open_completer(
         with Progress("judging", total=len(ids), unit="responses") as progress:
             for first in range(0, len(order), batch_rows):
                 numbers = order[first : first + batch_rows]
-                found |= zip(numbers, batch([ids[number] for number in numbers]), strict=True)
+                rows = [ids[number] for number in numbers]
+                name = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+                found |= zip(numbers, parts.json(f"answers to {name}", partial(batch, rows)), strict=True)
                 progress.advance(len(numbers))
         return [found[number] for number in range(len(prompts))]
 

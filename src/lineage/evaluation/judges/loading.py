@@ -11,15 +11,16 @@ from lineage.errors import UserError
 from lineage.evaluation.judges.generative import GenerativeJudge
 from lineage.evaluation.judges.judge import digest_of
 from lineage.models.fetching import fetch
+from lineage.parts import Parts
 
 PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model")
 """Files of a model that are taken from the hub; never pickled weights, never code."""
 
 
 def open_generative(
-    reading: GenerativeJudging, model: Path | None, prompt: Path | None, execution: Execution
+    reading: GenerativeJudging, model: Path | None, prompt: Path | None, execution: Execution, parts: Parts
 ) -> GenerativeJudge:
-    """The judge of a config.
+    """The judge of a config; each batch that it reads is one of `parts`.
 
     Raises:
         UserError: no prompt, one without both places that are filled in, no model.
@@ -43,6 +44,7 @@ def open_generative(
         batch_rows=reading.batch_rows,
         dtype=torch.bfloat16 if reading.precision == "bf16" else torch.float32,
         device=device_for(execution),
+        parts=parts,
     )
     files = sorted(path for pattern in PATTERNS for path in folder.glob(pattern))
     digest = digest_of(*(f"{path.name} {file_sha256(path)}".encode() for path in files))
