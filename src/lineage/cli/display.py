@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 MAX_VALUE_CHARACTERS = 48
 
@@ -24,7 +27,9 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title:
     """
     rows = [[str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _show_rich(headings, rows, title)
+        from rich.console import Console
+
+        Console().print(rich_table(headings, rows, title))
     else:
         if title:
             typer.echo(title)
@@ -51,8 +56,8 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in shown)
 
 
-def _show_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    from rich.console import Console
+def rich_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
+    """The table as rich draws it; headings as in `show_table`."""
     from rich.table import Table
     from rich.text import Text
 
@@ -62,7 +67,7 @@ def _show_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], title: st
         table.add_column(Text(heading.removesuffix("#")), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=STATE_STYLES.get(cell, "")) for cell in row))
-    Console().print(table)
+    return table
 
 
 STATE_STYLES = {"whole": "green", "stale": "yellow", "partial": "red", "missing": "red", "unreferenced": "dim"}

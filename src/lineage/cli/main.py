@@ -19,6 +19,7 @@ from lineage.cli.runs import runs
 from lineage.cli.search import search
 from lineage.cli.show_batch import show_batch
 from lineage.cli.verify import verify
+from lineage.cli.watch import watch
 from lineage.cli.why import why
 from lineage.errors import UserError
 
@@ -50,6 +51,7 @@ app.command()(why)
 app.command()(claim)
 app.command()(power)
 app.command()(costs)
+app.command()(watch)
 app.command()(chat)
 app.command()(search)
 app.command()(merge)
