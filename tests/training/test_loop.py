@@ -44,6 +44,37 @@ def test_accumulation_with_unequal_masks(tmp_path: Path):
         torch.testing.assert_close(end, ends[0], rtol=0, atol=2e-5)
 
 
+def test_logits_of_scored_positions_alone_change_nothing(tmp_path: Path):
+    """The same curve and weights, and the output layer reads as many states as there are labels."""
+    read: list[int] = []
+    curves, ends = [], []
+    for scored_only in (False, True):
+        model = llama(attention_dropout=0.0)
+        handle = model.lm_head.register_forward_hook(
+            lambda _, inputs, __: read.append(inputs[0].flatten(0, -2).shape[0])
+        )
+        place = tmp_path / str(scored_only)
+        run(model, place, batches=unequal_masks, steps=4, execution={"micro_batch_rows": 4}, scored_only=scored_only)
+        handle.remove()
+        curves.append([(line["loss"], line["gradient_norm"]) for line in lines(place)])
+        ends.append(weights(model))
+    torch.testing.assert_close(torch.tensor(curves[1]), torch.tensor(curves[0]), rtol=2e-5, atol=0)
+    torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=2e-5)
+    assert sum(read[:8]) == 4 * 8 * 12
+    assert sum(read[8:]) == sum(unequal_masks(step).count for step in range(4))
+
+
+def test_a_micro_batch_without_labels_is_no_trouble(tmp_path: Path):
+    def first_half(step: int) -> Batch:
+        batch = unequal_masks(step)
+        labels = batch.targets["labels"].clone()
+        labels[4:] = -100
+        return Batch(batch.inputs, {"labels": labels}, count=int((labels != -100).sum()), tokens=batch.tokens)
+
+    run(llama(), tmp_path, batches=first_half, steps=2, execution={"micro_batch_rows": 4}, scored_only=True)
+    assert all(math.isfinite(line["loss"]) for line in lines(tmp_path))
+
+
 def test_a_mean_cannot_pass_for_a_sum(tmp_path: Path):
     def mean(outputs, targets):
         total = next_token(outputs, targets)

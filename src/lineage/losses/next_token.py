@@ -22,10 +22,13 @@ def next_token(outputs: Any, targets: Mapping[str, Tensor]) -> Total:
     """Cross-entropy in nats of `targets["labels"]` under `outputs.logits`, in float32 (float64 for float64 logits).
 
     Labels are already shifted: the label at position t is the token that position t predicts; -100 is ignored. Uniform
-    logits over V tokens give a sum of count * log(V).
+    logits over V tokens give a sum of count * log(V). Logits of the scored positions alone, [scored, vocabulary] as
+    `lineage.losses.scored_positions` gives them, mean the same.
     """
     labels = targets["labels"]
     logits = outputs.logits
+    if logits.dim() == labels.dim():
+        labels = labels[labels != IGNORED]
     return Total(cross_entropy_sum(logits.flatten(0, -2), labels.flatten()), (labels != IGNORED).sum())
 
 

@@ -64,7 +64,9 @@ def align(
         processes=execution.processes,
     )
     segment = Segment(0, config.steps, config.steps)
-    trained = train_segment(model, batches, next_token, settings, segment, execution=execution, out=out)
+    trained = train_segment(
+        model, batches, next_token, settings, segment, execution=execution, out=out, scored_only=True
+    )
     if not out.is_main:
         return
     kept = tokenizer.chat_template

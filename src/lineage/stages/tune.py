@@ -79,7 +79,15 @@ def tune(
     probes = [] if prompts is None else _probes(opened, prompts, config)
     observers = [_observer(probes, config, out)] if probes else []
     trained = train_segment(
-        model, batches, next_token, settings, segment, execution=execution, out=out, observers=observers
+        model,
+        batches,
+        next_token,
+        settings,
+        segment,
+        execution=execution,
+        out=out,
+        observers=observers,
+        scored_only=True,
     )
     if not out.is_main:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 
 from lineage.config.execution import Execution
 from lineage.config.training import Optimizer
-from lineage.data.batch import Batch
+from lineage.data.batch import IGNORED, Batch
 from lineage.errors import UserError
+from lineage.losses.scored_positions import scored_positions
 from lineage.losses.total import Total
 from lineage.models.device import device_for
 from lineage.training import optimizer as optimizers
@@ -42,6 +44,12 @@ class Engine:
     """The trainable ones, each once."""
     autocast: torch.dtype | None
     micro_batch_rows: int | None
+    head: nn.Module | None = None
+    """The output layer, where it is to give logits of scored positions alone."""
+
+    def scoring(self, targets: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        """Within, the model gives the logits that the loss reads of these targets."""
+        return nullcontext() if self.head is None else scored_positions(self.head, targets["labels"] != IGNORED)
 
     def micro_batches(self, batch: Batch) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
         """Inputs and targets of this process's rows, on its device, in equal runs of rows.
@@ -81,9 +89,17 @@ class Engine:
 
 
 def prepare(
-    model: nn.Module, loss: Loss, *, optimizer: Optimizer, execution: Execution, tracker_dir: Path | None
+    model: nn.Module,
+    loss: Loss,
+    *,
+    optimizer: Optimizer,
+    execution: Execution,
+    tracker_dir: Path | None,
+    scored_only: bool = False,
 ) -> Engine:
     """Moves, wraps and compiles the model as `execution` says and builds its optimizer.
+
+    With `scored_only`, logits are made of scored positions alone; not when compiled, as their number changes.
 
     Autocast is entered by the loop, not by accelerate: accelerate would copy all logits to float32. FSDP (version 2) is
     switched on by `accelerate launch --use_fsdp`.
@@ -109,7 +125,14 @@ def prepare(
         parameters=[parameter for parameter in bare.parameters() if parameter.requires_grad],
         autocast=torch.bfloat16 if optimizer.precision == "bf16" else None,
         micro_batch_rows=execution.micro_batch_rows,
+        head=_head(bare) if scored_only and not execution.compile else None,
     )
+
+
+def _head(model: nn.Module) -> nn.Module:
+    """The output layer of a model of transformers."""
+    layer: Any = model
+    return layer.get_output_embeddings()
 
 
 def _accelerator(execution: Execution, tracker_dir: Path | None) -> Accelerator:

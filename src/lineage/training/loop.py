@@ -79,6 +79,7 @@ def train(
     describe_step: Callable[[int], str] = "step {}".format,
     tracker_dir: Path | None = None,
     started: float | None = None,
+    scored_only: bool = False,
 ) -> TrainingRun:
     """Makes the updates of steps [first_step, last_step), so that `model` has had `last_step` updates.
 
@@ -95,13 +96,16 @@ def train(
         describe_step: what the step reads (documents), for the message about a loss that is not finite.
         tracker_dir: where trackers write; needed if `execution.trackers` is not empty.
         started: `time.monotonic()` when the job began, for the wall limit; default: now.
+        scored_only: make logits of positions with a label only; for losses that read `labels` and no other logits.
 
     Raises:
         StoppedEarly: the wall limit came near; the state is saved.
         UserError: a loss or gradient that is not finite, a corrupt state, a full disk, an execution that cannot be.
     """
     started = time.monotonic() if started is None else started
-    engine = prepare(model, loss, optimizer=optimizer, execution=execution, tracker_dir=tracker_dir)
+    engine = prepare(
+        model, loss, optimizer=optimizer, execution=execution, tracker_dir=tracker_dir, scored_only=scored_only
+    )
     position = _begin(engine, state_dir, start, first_step=first_step, last_step=last_step)
     trainable_bytes = sum(parameter.numel() * parameter.element_size() for parameter in engine.parameters)
     run = _Run(

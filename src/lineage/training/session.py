@@ -64,8 +64,9 @@ def train_segment(
     execution: Execution,
     out: ArtifactWriter,
     observers: Sequence[Observer] = (),
+    scored_only: bool = False,
 ) -> dict[str, Any]:
-    """Trains, notes what it cost in `run.json`, and returns what the manifest says of it.
+    """Trains as `train` does, notes what it cost in `run.json`, and returns what the manifest says of it.
 
     Raises:
         UserError: a loss that is not finite, a corrupt state, a full disk.
@@ -87,6 +88,7 @@ def train_segment(
         describe_step=batches.describe,
         started=time.monotonic() - out.run.get("start_seconds", 0.0),
         tracker_dir=out.target.parent.parent / "trackers" / out.target.name,
+        scored_only=scored_only,
     )
     out.run["training"] = dataclasses.asdict(run)
     return {

@@ -33,7 +33,8 @@ def accumulate(engine: Engine, batch: Batch, timer: PhaseTimer) -> Tensor:
         last = index == len(parts) - 1
         with nullcontext() if last else engine.accelerator.no_sync(engine.wrapped):
             with timer("forward"):
-                with torch.autocast(device.type, dtype=engine.autocast, enabled=engine.autocast is not None):
+                autocast = torch.autocast(device.type, dtype=engine.autocast, enabled=engine.autocast is not None)
+                with autocast, engine.scoring(targets):
                     outputs = engine.forward(**inputs)
                 total = engine.loss(outputs, targets)
             del outputs
