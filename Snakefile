@@ -21,6 +21,7 @@ include: "workflow/rules/retrieval.smk"
 include: "workflow/rules/dense.smk"
 include: "workflow/rules/generative.smk"
 include: "workflow/rules/knowledge.smk"
+include: "workflow/rules/reading.smk"
 include: "workflow/rules/safety.smk"
 include: "workflow/rules/report.smk"
 
@@ -65,7 +66,7 @@ rule inside:
 rule retrieval:
     "Make every retriever, search every retrieval set and compare what was found."
     input:
-        manifests("data/retrieval/", "retrieval/", "retrieval_scores/", "analysis/bottleneck"),
+        manifests("data/retrieval/", "retrieval/", "retrieval_scores/", "analysis/bottleneck", "analysis/retrieval"),
 
 
 onsuccess:

@@ -27,9 +27,17 @@ from lineage.config.layers import LayerFigures, Layers
 from lineage.config.merging import Merge
 from lineage.config.pretrain import Pretrain
 from lineage.config.prompts import OutsidePromptSet, WorldPrompts
+from lineage.config.reading import (
+    ReadingConversations,
+    ReadingForecast,
+    ReadingPrompts,
+    ReadingStudy,
+    ReadingValidation,
+)
 from lineage.config.report import Report
 from lineage.config.retrieval_models import ContextualVocabulary, Retriever, T5Pretraining, TokenContrast
 from lineage.config.retrieval_sets import RetrievalSet
+from lineage.config.retrieval_study import RetrievalStudy
 from lineage.config.retrievers import Bm25, Hybrid, ScoredRuns
 from lineage.config.safety_data import SafetyData
 from lineage.config.safety_filter import SafetyFilter
@@ -72,6 +80,7 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "bm25": Bm25,
     "hybrid": Hybrid,
     "retrieval_scores": ScoredRuns,
+    "retrieval_study": RetrievalStudy,
     "facts": Facts,
     "injections": Injections,
     "inject": Inject,
@@ -79,6 +88,11 @@ CONFIGS: dict[str, type[BaseModel]] = {
     "forecast": Forecast,
     "knowledge": Knowledge,
     "safety": SafetyStudy,
+    "reading_conversations": ReadingConversations,
+    "reading_validation": ReadingValidation,
+    "reading_prompts": ReadingPrompts,
+    "reading_forecast": ReadingForecast,
+    "reading": ReadingStudy,
     "report": Report,
     "pretrain_t5": T5Pretraining,
     "contextual_vocabulary": ContextualVocabulary,

@@ -27,6 +27,7 @@ from lineage.config.reading import ReadingConversationsEntry, ReadingEntry
 from lineage.config.report import ReportEntry
 from lineage.config.retrieval_entries import RetrieverEntry
 from lineage.config.retrieval_sets import SetEntry
+from lineage.config.retrieval_study import RetrievalStudyEntry
 from lineage.config.retrievers import RetrievalScores
 from lineage.config.safety_data import SafetyData
 from lineage.config.safety_entry import SafetyEntry
@@ -198,6 +199,8 @@ class Experiment(Frozen):
     """Study 3: how all runs on a set are scored and compared."""
     bottleneck: Bottleneck | None = None
     """Study 3: all pairs of documents through narrow inner products; None leaves it out."""
+    retrieval_study: RetrievalStudyEntry | None = None
+    """Study 3: claims about contextual rows, decoding and rivals; None leaves them out."""
     reading: ReadingEntry | None = None
     """Study 3: a model that answers with what a retriever found in front of it; None leaves it out."""
     knowledge: KnowledgeEntry | None = None

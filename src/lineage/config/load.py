@@ -19,7 +19,7 @@ from lineage.errors import UserError
 
 NAMED_SECTIONS = (
     "documents", "corpora", "tokenizers", "tokens", "facts", "conversations", "preferences", "judges",
-    "retrieval_sets", "vocabularies", "retrievers",
+    "retrieval_sets", "vocabularies", "retrievers", "retrieval_study.roles",
     "prompts", "models", "models.<name>.shares", "weights", "weights.<name>.vectors", "weights.<name>.losses", "layers",
     "knowledge.runs", "knowledge.runs.<name>.arms",
 )  # fmt: skip
@@ -140,6 +140,10 @@ def seeded(experiment: Experiment) -> Experiment:
         name: one.model_copy(update={"seed": seed}) if isinstance(one, ReadingConversationsEntry) else one
         for name, one in experiment.conversations.items()
     }
+    if experiment.bottleneck is not None:
+        optimizers = {name: getattr(experiment.bottleneck, name) for name in ("optimization", "table")}
+        update = {name: one.model_copy(update={"seed": seed}) for name, one in optimizers.items()}
+        changes["bottleneck"] = experiment.bottleneck.model_copy(update=update)
     if experiment.safety_data is not None:
         changes["safety_data"] = experiment.safety_data.model_copy(update={"seed": seed})
     if experiment.world is not None:

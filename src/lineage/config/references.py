@@ -13,6 +13,7 @@ from lineage.config.messages import Mistake, did_you_mean, listed
 from lineage.config.models import ImportEntry, ModelEntry, PretrainEntry
 from lineage.config.reading_references import reading_references
 from lineage.config.retrieval_references import retrieval_models, retrieval_references
+from lineage.config.retrieval_study_references import retrieval_study_references
 from lineage.config.safety_references import safety_references
 from lineage.config.safety_study_references import safety_study_references
 from lineage.config.tuning_references import tuning_references
@@ -35,6 +36,7 @@ def check_references(experiment: Experiment) -> list[Mistake]:
     ]
     mistakes += [*layer_references(experiment), *safety_study_references(experiment)]
     mistakes += [*retrieval_references(experiment), *reading_references(experiment)]
+    mistakes += retrieval_study_references(experiment)
     if not mistakes:
         mistakes = [*_cycles(experiment)]
     if not mistakes:

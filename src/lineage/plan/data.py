@@ -10,6 +10,7 @@ from lineage.config.conversations import ConversationReading, PreferenceReading
 from lineage.config.corpus import Corpus
 from lineage.config.experiment import WORLD, Experiment, FilteredEntry
 from lineage.config.facts import WorldFacts
+from lineage.config.reading import ReadingConversations, ReadingConversationsEntry
 from lineage.config.safety_filter import SafetyFilter
 from lineage.config.tokenizer import Tokens
 from lineage.freshness import canonical
@@ -60,6 +61,9 @@ def _conversation_jobs(experiment: Experiment) -> Iterator[Job]:
         folder = f"data/conversations/{name}"
         if isinstance(entry, FilteredEntry):
             yield _filter_job(experiment, folder, entry)
+        elif isinstance(entry, ReadingConversationsEntry):
+            spec = stage_spec(ReadingConversations, entry)
+            yield Job("reading_conversations", folder, spec, {"world": ["data/world"]})
         else:
             yield _set_job(experiment, "conversations", name, entry)
     for name, entry in experiment.preferences.items():

@@ -11,6 +11,7 @@ from lineage.plan.judges import judge_jobs, judged_jobs
 from lineage.plan.knowledge import study_jobs
 from lineage.plan.layers import layer_jobs
 from lineage.plan.models import model_jobs, score_jobs
+from lineage.plan.reading import reading_jobs
 from lineage.plan.retrieval import retrieval_jobs, retrieval_set_jobs
 from lineage.plan.safety import prompt_jobs, safety_score_jobs
 
@@ -28,3 +29,4 @@ def measuring_jobs(experiment: Experiment) -> Iterator[Job]:
     yield from layer_jobs(experiment)
     yield from retrieval_jobs(experiment)
     yield from study_jobs(experiment)
+    yield from reading_jobs(experiment)

@@ -1,0 +1,25 @@
+"""Write what a reader is asked beforehand: disjoint facts that it was not tuned on, behind right and wrong passages."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lineage.artifact import Artifact, ArtifactWriter
+from lineage.config.reading import ReadingConversations, ReadingValidation
+from lineage.evaluation.items import ITEMS, write_items
+from lineage.reading.items import validation_items
+from lineage.reading.world import read_passages, read_world
+
+
+def reading_validation(config: ReadingValidation, *, world: Artifact, out: ArtifactWriter) -> None:
+    """Writes `items.parquet`.
+
+    Raises:
+        UserError: a world without open entities.
+    """
+    out.kind = "prompts"
+    wanted = ReadingConversations(passages=config.passages, questions=1, split="validation", seed=config.seed)
+    values = {name: one.values for name, one in read_world(world).attributes.items()}
+    items = validation_items(read_passages(wanted, world), values)
+    write_items(items, out.path(ITEMS))
+    out.counts |= {"items": len(items), **dict(sorted(Counter(f"{one.kind} {one.subset}" for one in items).items()))}
