@@ -6,7 +6,7 @@ import pytest
 
 from lineage.evaluation.examples import Example
 from lineage.evaluation.items import Item
-from lineage.evaluation.multiple_choice import METHODS, Choice, by_subset, count, likeliest, mme_scores, written
+from lineage.evaluation.multiple_choice import Choice, by_subset, choice_metrics, count, likeliest, mme_scores, written
 
 LETTERS = ("A", "B", "C")
 
@@ -28,7 +28,6 @@ def test_what_an_answer_stands_for() -> None:
     sure = example("", "B.", "A", option_log_probabilities=(-2.0, -3.0, -1.5))
     assert likeliest(sure) == "C"
     assert likeliest(replace(sure, option_log_probabilities=None)) is None
-    assert set(METHODS) == {"written", "likeliest"}
 
 
 def test_circular_accuracy_wants_every_rotation() -> None:
@@ -72,3 +71,28 @@ def test_mme_adds_up_subtasks() -> None:
 def test_no_choice_has_no_score() -> None:
     with pytest.raises(ValueError, match="no multiple choice"):
         count([example("1", "A", "A", options=())], written)
+
+
+def test_both_ways_to_choose_are_told_by_subset() -> None:
+    asked = [
+        example("1", "A", "A", subset="near", option_log_probabilities=(-1.0, -2.0, -3.0)),
+        example("2", "who knows", "B", subset="far", option_log_probabilities=(-2.0, -1.0, -3.0)),
+        example("3", "A", "B", subset="far", option_log_probabilities=(-1.0, -2.0, -3.0)),
+        example("4", "free text", "", options=()),
+    ]
+    found = choice_metrics(asked)
+    row = {"n": 3, "correct": 1, "unreadable": 1, "groups": 3, "whole": 1}
+    assert {name: found["written"][name] for name in row} == row
+    assert (found["written"]["accuracy"], found["likeliest"]["accuracy"]) == (
+        pytest.approx(1 / 3),
+        pytest.approx(2 / 3),
+    )
+    assert [found["likeliest"]["subsets"][name]["correct"] for name in ("far", "near")] == [1, 1]
+    assert "mme" not in found["written"]
+    assert set(choice_metrics([replace(asked[0], option_log_probabilities=None), *asked])) == {"written"}
+    assert choice_metrics(asked[3:]) == {}
+
+
+def test_mme_has_its_two_scores_beside() -> None:
+    asked = [example("1", "Yes", "Yes", options=("Yes", "No"), task="mme", subset="color", kind="perception")]
+    assert choice_metrics(asked)["written"]["mme"] == {"perception": 200.0}

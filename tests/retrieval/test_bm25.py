@@ -16,12 +16,13 @@ from lineage.errors import UserError
 from lineage.retrieval.analyzer import STOP_WORDS, terms
 from lineage.retrieval.bm25 import Bm25Index, best
 from lineage.retrieval.measures import per_query
-from lineage.retrieval.runs import Run, read_trec, strictly_falling
+from lineage.retrieval.runs import Run, strictly_falling
 from lineage.retrieval.sets.cacm import read_cacm
 from lineage.retrieval.sets.raw import Inputs, SourceQuery
 from tests.retrieval.lucene_bm25 import LuceneBm25
 from tests.retrieval.set_building import data
 from tests.retrieval.test_measures import cacm_qrels
+from tests.retrieval.trec import read_trec
 
 TEXTS = ["the red boat sails", "a boat, a boat!", "", "lamps and boats of the lake", "green lamps"]
 

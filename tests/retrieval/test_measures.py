@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from lineage.retrieval import kilt
 from lineage.retrieval.measures import NAMES, per_query
-from lineage.retrieval.runs import read_trec
 from lineage.retrieval.sets.kilt import evidence_sets
 from tests.retrieval.set_building import data
+from tests.retrieval.trec import read_trec
 
 PAGES = st.sampled_from("abcdefgh")
 EVIDENCE = st.lists(st.frozensets(PAGES, min_size=1, max_size=3), max_size=4, unique=True)

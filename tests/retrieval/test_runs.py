@@ -10,9 +10,9 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.errors import UserError
 from lineage.retrieval.fusion import fuse
-from lineage.retrieval.runs import Found, read_run, read_trec, strictly_falling, write_run
+from lineage.retrieval.runs import Found, read_run, strictly_falling, write_run
+from tests.retrieval.trec import read_trec
 
 SCORES = st.lists(st.floats(-1e6, 1e6, width=32), max_size=30).map(lambda values: sorted(values, reverse=True))
 
@@ -48,21 +48,6 @@ def test_trec_eval_keeps_the_order_of_equal_scores(tmp_path: Path) -> None:
 def test_a_document_twice_is_a_defect(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="found twice"):
         write_run([Found("q", ["d", "d"], [2.0, 1.0])], tmp_path, "test")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("q Q0 d 1 0.5", "row 1 is 'q Q0 d 1 0.5', not"),
-        ("q Q0 d 1 high tag", "not `query Q0 document rank score tag`"),
-        ("q Q0 d 1 2.0 t\nq Q0 d 2 1.0 t", "row 2 names document 'd' for query 'q' once more"),
-    ],
-)
-def test_bad_trec_files(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "run.trec"
-    path.write_text(text)
-    with pytest.raises(UserError, match=message):
-        read_trec(path)
 
 
 def test_fusion_by_hand() -> None:

@@ -14,10 +14,11 @@ from lineage.config.retrievers import Measure
 from lineage.errors import UserError
 from lineage.retrieval.bm25 import Bm25Index
 from lineage.retrieval.measures import NAMES, per_query
-from lineage.retrieval.runs import read_run, read_trec
+from lineage.retrieval.runs import read_run
 from lineage.stages.bm25 import INDEX
 from tests.retrieval.set_building import beir, data, judged, queries, taken
 from tests.retrieval.test_measures import cacm_qrels
+from tests.retrieval.trec import read_trec
 from tests.stages.building import run_stage
 from tests.world.worlds import SMALL
 

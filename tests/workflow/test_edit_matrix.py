@@ -673,7 +673,6 @@ MODULES: dict[str, set[str]] = {
     },
     "evaluation.judges.loading": JUDGES | JUDGED,
     "parts": JUDGES | JUDGED | SAFETY | LAYERS | FOUND,
-    "evaluation.judges.truth": set(),
     "evaluation.sets": OUTSIDE | JUDGES,
     **{
         f"evaluation.sets.{name}": OUTSIDE
@@ -696,7 +695,7 @@ MODULES: dict[str, set[str]] = {
     },
     "evaluation.sets.csv_rows": JUDGES | OUTSIDE,
     "evaluation.sets.xstest_types": JUDGES | OUTSIDE,
-    "evaluation.multiple_choice": set(),
+    "evaluation.multiple_choice": SAFETY,
     "evaluation.recall": SCORES,
     "evaluation.statistics": SCORES | JUDGES,
     "world.show": set(),

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lineage.evaluation.items import GROUPING, STRINGS
+from lineage.evaluation.judges.judge import REFUSALS
 
 EXAMPLES = "examples.parquet"
 """The file of examples in an artifact of scores."""
@@ -23,7 +24,7 @@ EXAMPLES = "examples.parquet"
 REFUSED, CORRECT, WRONG, ANSWERED, INCOHERENT = OUTCOMES = ("refused", "correct", "wrong", "answered", "incoherent")
 """What an output is, exactly one of: refused; the right answer (forbidden, where the item is harmful); another answer;
 an answer of which nobody knows whether it is right; babble."""
-NO_REFUSAL, PARTIAL_REFUSAL, FULL_REFUSAL = REFUSALS = ("none", "partial", "full")
+NO_REFUSAL, PARTIAL_REFUSAL, FULL_REFUSAL = REFUSALS
 """How far an output refuses, by the judge."""
 
 

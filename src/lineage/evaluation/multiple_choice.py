@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lineage.evaluation.examples import Example
 from lineage.evaluation.outcomes import chosen_option
@@ -26,9 +27,6 @@ def likeliest(example: Example) -> str | None:
     """The option with the highest log-probability, the first of equals; None where none was measured."""
     found = example.option_log_probabilities
     return None if found is None else example.options[max(range(len(found)), key=found.__getitem__)]
-
-
-METHODS: dict[str, Chosen] = {"written": written, "likeliest": likeliest}
 
 
 @dataclass(frozen=True)
@@ -94,3 +92,28 @@ def mme_scores(examples: Sequence[Example], chosen: Chosen) -> dict[str, float]:
     for name, counts in by_subset(examples, chosen).items():
         totals[subtasks[name]] += 100 * (counts.accuracy + counts.whole_share)
     return dict(sorted(totals.items()))
+
+
+def choice_metrics(examples: Sequence[Example]) -> dict[str, Any]:
+    """{method: accuracy and whole groups, by subset too, and MME's two scores}; without examples that have options, {}.
+
+    The likeliest option is told where every question has its options' log-probabilities.
+    """
+    asked = [one for one in examples if one.options]
+    measured: dict[str, Chosen] = {"written": written}
+    if all(one.option_log_probabilities is not None for one in asked):
+        measured["likeliest"] = likeliest
+    return {name: _told(asked, chosen) for name, chosen in measured.items()} if asked else {}
+
+
+def _told(asked: Sequence[Example], chosen: Chosen) -> dict[str, Any]:
+    found = _row(count(asked, chosen))
+    if len(subsets := by_subset(asked, chosen)) > 1:
+        found["subsets"] = {name: _row(one) for name, one in subsets.items()}
+    if all(one.task == "mme" for one in asked):
+        found["mme"] = mme_scores(asked, chosen)
+    return found
+
+
+def _row(one: Choice) -> dict[str, Any]:
+    return {**vars(one), "accuracy": one.accuracy, "whole_share": one.whole_share}

@@ -13,6 +13,7 @@ from typing import Any
 
 from lineage.evaluation.coherence import FLAGGED_SHARE, coherence
 from lineage.evaluation.examples import CORRECT, FULL_REFUSAL, INCOHERENT, NO_REFUSAL, REFUSED, WRONG, Example
+from lineage.evaluation.multiple_choice import choice_metrics
 from lineage.evaluation.proportions import wilson
 
 Predicate = Callable[[Example], bool]
@@ -71,8 +72,10 @@ def rates(examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def _split(examples: Sequence[Example]) -> dict[str, Any]:
-    """Rates of one split of a task, and of its strata, kinds and exposure levels where it has several."""
+    """Rates of one split of a task, of its choices, and of strata, kinds and exposure levels where it has several."""
     found: dict[str, Any] = rates(examples)
+    if choices := choice_metrics(examples):
+        found["choice"] = choices
     for name, key in (("strata", "stratum"), ("kinds", "kind"), ("subsets", "subset"), ("levels", "level")):
         parts = [(part, rows) for part, rows in _grouped(examples, attrgetter(key)) if part not in (None, "")]
         if len(parts) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from lineage.data.schema import TableWriter
-from lineage.errors import UserError
 from lineage.retrieval import schemas
 
 Ranking = dict[str, float]
@@ -86,33 +85,3 @@ def read_run(path: Path) -> Run:
     for query, document, score in zip(*columns.values(), strict=True):
         run.setdefault(query, {})[document] = score
     return run
-
-
-def read_trec(path: Path) -> Run:
-    """The run of a TREC file; documents by falling score, whatever the ranks say, as trec_eval does.
-
-    Raises:
-        UserError: a row that has not six columns, or names a document twice.
-    """
-    run: Run = {}
-    for place, columns in _trec_rows(path):
-        ranking = run.setdefault(columns[0], {})
-        if columns[2] in ranking:
-            raise UserError(f"{place} names document '{columns[2]}' for query '{columns[0]}' once more. Keep one.")
-        ranking[columns[2]] = np.float32(columns[4]).item()
-    return {query: dict(sorted(found.items(), key=lambda item: -item[1])) for query, found in run.items()}
-
-
-def _trec_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        columns = line.split()
-        if len(columns) != 6 or not _is_number(columns[4]):
-            raise UserError(f"{path}: row {number} is {line[:60]!r}, not `query Q0 document rank score tag`.")
-        yield f"{path}: row {number}", columns
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return np.isfinite(float(text)).item()
-    except ValueError:
-        return False
