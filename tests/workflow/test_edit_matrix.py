@@ -363,6 +363,29 @@ NOT_EDITED = {
     "prompts.outside.source": "needs other keys",
     "prompts.outside.images": "adds an external input",
     "prompts.followed.source": "needs other keys",
+    **{
+        f"conversations.{name}.source": "needs other keys"
+        for name in ("chats", "captions", "replay", "instructions_raw")
+    },
+    "conversations.instructions.source": "needs other keys",
+    "conversations.instructions.of": "changes the inputs",
+    **{f"preferences.{name}.source": "needs other keys" for name in ("pairs", "pairs_held_out")},
+    **{f"models.{name}.checkpoints": "names artifacts" for name in ("chat", "seeing")},
+    **{
+        f"models.{name}.stage": "names the rule"
+        for name in ("chat", "tower", "aligned", "seeing", "tuned_dpo", "merged_chat")
+    },
+    **{f"models.{name}.start": "changes the inputs" for name in ("chat", "aligned", "seeing", "tuned_dpo")},
+    "models.aligned.tower": "there is one tower",
+    "models.tower.tokenizer": "there is one tokenizer",
+    "models.tuned_dpo.validation": "changes the inputs",
+    "models.merged_chat.models": "a list with names of inputs; its weights are tested by themselves",
+    **{
+        f"models.merged_chat.{key}": "the method has no use for it"
+        for key in ("base", "scale", "density", "trim", "rescale", "election")
+    },
+    "safety_study.layers_model": "adds an input",
+    "retrievers.contextual_paper.of": "changes the inputs",
     "safety_study.slices": "adds an external input, tested by itself",
     "safety_study.weights": "adds an input, tested by itself",
     "safety_study.vectors": "goes with `weights`",
@@ -387,6 +410,47 @@ NOT_EDITED = {
 }
 
 OTHER_VALUES: dict[str, Any] = {
+    "safety_data.reasons": "none",
+    "safety_data.picture_size": 64,
+    "safety_data.null": "permuted_labels",
+    **{
+        f"conversations.{name}.{key}": value
+        for name in ("chats", "captions", "replay", "instructions_raw")
+        for key, value in {
+            "limit": 9,
+            "table": "safety",
+            "split": "validation",
+            "kinds": ["fact"],
+            "pictures": "captions",
+        }.items()
+    },
+    **{f"conversations.instructions.{part}.by": "none" for part in ("text", "image")},
+    **{
+        f"preferences.{name}.{key}": value
+        for name in ("pairs", "pairs_held_out")
+        for key, value in {"limit": 3, "split": "test", "pictures": "captions"}.items()
+    },
+    **{
+        f"models.{name}.optimization.{key}": value
+        for name in ("chat", "tower", "aligned", "seeing", "tuned_dpo")
+        for key, value in {"betas": [0.8, 0.9], "projector_learning_rate": 1e-4}.items()
+    },
+    "models.chat.trainable": "lora",
+    "models.chat.template": "vicuna_v1",
+    "models.seeing.trainable": "projector",
+    "models.seeing.template": "llava_v1",
+    "models.tuned_dpo.trainable": "lora",
+    "models.tuned_dpo.template": "llava_v1",
+    "models.tower.image_size": 64,
+    "models.tower.patch_size": 16,
+    "models.tower.hidden_size": 32,
+    "models.tower.heads": 4,
+    "models.aligned.feature_layer": -2,
+    "models.aligned.feature_select": "default",
+    "models.merged_chat.method": "slerp",
+    "models.merged_chat.dtype": "bfloat16",
+    "models.merged_chat.rows": "id",
+    "models.merged_chat.projector": "seeing",
     **{f"prompts.{name}.strata": ["unseen_pair"] for name in ("world", "followed")},
     **{f"models.{name}.probing.strata": ["unseen_verb"] for name in ("chat", "seeing")},
     "world.exposure_levels": [0, 2, 7],
@@ -972,7 +1036,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from leaves(value, f"{path}.{key}" if path else key)
-    elif path.endswith(".of"):
+    elif path.endswith(".of") and isinstance(node, list):
         yield from ((f"{path}.{position}", value) for position, value in enumerate(node))
     else:
         yield path, node
