@@ -23,7 +23,8 @@ from lineage.config.messages import did_you_mean, listed
 from lineage.config.models import ModelEntry
 from lineage.config.names import ModelReference, Name
 from lineage.config.prompts import PromptReading
-from lineage.config.reading import ReadingConversationsEntry, ReadingEntry
+from lineage.config.reading import ReadingConversationsEntry
+from lineage.config.reading_entry import ReadingEntry
 from lineage.config.report import ReportEntry
 from lineage.config.retrieval_entries import RetrieverEntry
 from lineage.config.retrieval_sets import SetEntry

@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from lineage.config.base import Frozen
-from lineage.config.names import ModelReference, Name
-from lineage.config.safety_score import SafetyMeasuring
 
 QueryKind = Literal["described", "named"]
 Split = Literal["train", "validation"]
@@ -40,7 +38,7 @@ class ReadingPrompts(Frozen):
 
     kind: QueryKind = "described"
     """Queries whose documents are read: what a retriever found for them stands before the question."""
-    runs: list[Name]
+    runs: list[str]
     """Retrievers whose first document is read."""
     seed: NonNegativeInt = 0
     """Seed of the random passages and of the swapped values."""
@@ -60,7 +58,7 @@ class ReadingForecast(Frozen):
 
     kind: QueryKind = "described"
     """Kind of the validation queries."""
-    runs: list[Name]
+    runs: list[str]
     """Retrievers, in the order of the inputs."""
     closed_book: str | None = None
     """Checkpoint whose recall by exposure study 1 forecasts: `base@592`; None: nobody does."""
@@ -69,29 +67,9 @@ class ReadingForecast(Frozen):
 class ReadingStudy(Frozen):
     """How recall by exposure is tabulated."""
 
-    runs: list[Name]
+    runs: list[str]
     """Retrievers in the order of the figure."""
     samples: PositiveInt = 2000
     """Resamples of subjects behind each interval."""
     seed: NonNegativeInt = 0
     """Seed of the resamples."""
-
-
-class ReadingEntry(SafetyMeasuring):
-    """Retrieve, then read: who answers, and which retrievers find what is read."""
-
-    set: Name
-    """Retrieval set, of the generated world."""
-    runs: Annotated[list[Name], Field(min_length=1)]
-    """Retrievers on that set whose first document is read."""
-    model: ModelReference
-    """The reader: a model tuned on conversations of `source: reading`, and on questions without a passage beside
-    them."""
-    kind: QueryKind = "described"
-    """Queries whose documents are read."""
-    validation: ReadingValidation = ReadingValidation()
-    """Passages about disjoint facts, which the forecast is made from."""
-    samples: PositiveInt = 2000
-    """Resamples of subjects behind each interval."""
-    seed: NonNegativeInt = 0
-    """Seed of random passages, swapped values and resamples."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from lineage.config.experiment import Experiment
 from lineage.config.models import TuneEntry
-from lineage.config.reading import ReadingEntry, ReadingForecast, ReadingPrompts, ReadingStudy
+from lineage.config.reading import ReadingForecast, ReadingPrompts, ReadingStudy
+from lineage.config.reading_entry import ReadingEntry
 from lineage.config.safety_score import SafetyScore
 from lineage.freshness import canonical
 from lineage.plan.job import Job, model_folder, stage_spec

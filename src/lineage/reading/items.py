@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from lineage.config.reading import ReadingPrompts
-from lineage.config.world import World
 from lineage.evaluation.items import Item, Turn
-from lineage.evaluation.tasks.fact import question
-from lineage.evaluation.tasks.tables import WorldTables
-from lineage.reading.passages import Passage
-from lineage.retrieval.tables import QueryRow
+from lineage.reading.passages import Passage, answer, question
+from lineage.reading.world import KnownWorld
 from lineage.world.articles import articles
 from lineage.world.randomness import stream
 from lineage.world.tables import TEST_ROLE, Fact
+
+if TYPE_CHECKING:
+    from lineage.retrieval.tables import QueryRow
 
 VERSION = 1
 CLOSED_BOOK, READ_PASSAGE, READ_SWAPPED = TASKS = ("closed_book", "read_passage", "read_swapped")
@@ -61,10 +62,9 @@ class Shown:
     item: str
 
 
-def test_items(
+def asked_items(
     config: ReadingPrompts,
-    tables: WorldTables,
-    world: World,
+    world: KnownWorld,
     queries: Sequence[QueryRow],
     found: Mapping[str, Mapping[str, str]],
 ) -> tuple[list[Item], list[Shown]]:
@@ -72,7 +72,7 @@ def test_items(
 
     A retriever that found nothing leaves the reader with the question alone.
     """
-    asked = [(tables.facts[one.fact], one.id) for one in queries if one.kind == config.kind and one.fact]
+    asked = [(world.facts[one.fact], one.id) for one in queries if one.kind == config.kind and one.fact]
     asked = [(fact, query) for fact, query in asked if fact.role == TEST_ROLE]
     items: dict[str, Item] = {}
     shown: list[Shown] = []
@@ -82,14 +82,14 @@ def test_items(
         shown.append(Shown(condition, run, fact.id, fact.subject, fact.level, document, fact.value, item.id))
 
     for fact, query in asked:
-        show(CLOSED, fact, alone := _alone(tables, fact))
-        show(ORACLE, fact, _behind(tables, fact, fact.subject), document=fact.subject)
-        other = another(fact.subject, list(tables.articles), seed=config.seed, purpose=fact.id)
-        show(RANDOM, fact, _behind(tables, fact, other), document=other)
-        show(SWAPPED, fact, _swapped(config, tables, world, fact), document=fact.subject)
+        show(CLOSED, fact, alone := _alone(world, fact))
+        show(ORACLE, fact, _behind(world, fact, fact.subject), document=fact.subject)
+        other = another(fact.subject, list(world.articles), seed=config.seed, purpose=fact.id)
+        show(RANDOM, fact, _behind(world, fact, other), document=other)
+        show(SWAPPED, fact, _swapped(config, world, fact), document=fact.subject)
         for run, first in found.items():
             document = first.get(query, "")
-            show(RETRIEVED, fact, _behind(tables, fact, document) if document else alone, document=document, run=run)
+            show(RETRIEVED, fact, _behind(world, fact, document) if document else alone, document=document, run=run)
     return sorted(items.values(), key=lambda item: TASKS.index(item.task)), shown
 
 
@@ -106,10 +106,10 @@ def validation_items(passages: Sequence[Passage], values: Mapping[str, Sequence[
                     id=f"{READ_PASSAGE}/{one.id}/{document}",
                     task=READ_PASSAGE,
                     version=VERSION,
-                    prompt=(Turn("user", f"{texts[document]} {one.question(fact, 0)}"),),
+                    prompt=(Turn("user", f"{texts[document]} {question(one.subject, fact, 0)}"),),
                     target=fact.value,
                     candidates=tuple(values[fact.attribute]),
-                    answer=one.answer(fact),
+                    answer=answer(one.subject, fact),
                     kind=one.kind,
                     split="validation",
                     subset=condition,
@@ -126,27 +126,44 @@ def another(subject: str, documents: Sequence[str], *, seed: int, purpose: str) 
     return random.choice([one for one in documents if one != subject])
 
 
-def _alone(tables: WorldTables, fact: Fact) -> Item:
-    return replace(question(tables, fact), id=f"{CLOSED_BOOK}/{fact.id}", task=CLOSED_BOOK, version=VERSION)
+def _alone(world: KnownWorld, fact: Fact) -> Item:
+    """The question in its first wording; an answer that names another value of the attribute is wrong."""
+    subject = world.entities[fact.subject]
+    return Item(
+        id=f"{CLOSED_BOOK}/{fact.id}",
+        task=CLOSED_BOOK,
+        version=VERSION,
+        prompt=(Turn("user", question(subject, fact, 0)),),
+        target=fact.target,
+        candidates=world.values[fact.attribute],
+        answer=answer(subject, fact),
+        kind=fact.role,
+        subset=fact.attribute,
+        cluster=fact.subject,
+        object=fact.subject,
+        level=fact.level,
+        facts=(fact.id,),
+        wording=0,
+    )
 
 
-def _behind(tables: WorldTables, fact: Fact, document: str) -> Item:
-    item = replace(_alone(tables, fact), id=f"{READ_PASSAGE}/{fact.id}/{document}", task=READ_PASSAGE)
-    return _shown(item, tables.articles[document])
+def _behind(world: KnownWorld, fact: Fact, document: str) -> Item:
+    item = replace(_alone(world, fact), id=f"{READ_PASSAGE}/{fact.id}/{document}", task=READ_PASSAGE)
+    return _shown(item, world.articles[document])
 
 
-def _swapped(config: ReadingPrompts, tables: WorldTables, world: World, fact: Fact) -> Item:
+def _swapped(config: ReadingPrompts, world: KnownWorld, fact: Fact) -> Item:
     """The article in its own words, but for the value of the fact; the right answer is what it tells."""
-    entity = tables.entities[fact.subject]
-    others = [one for one in tables.attributes[fact.attribute].values if one not in (fact.value, entity.name)]
+    entity = world.entities[fact.subject]
+    others = [one for one in world.values[fact.attribute] if one not in (fact.value, entity.name)]
     value = stream(config.seed, "swapped value", fact.id).choice(others)
     told = [
         replace(one, value=value) if one.id == fact.id else one
-        for one in tables.facts.values()
+        for one in world.facts.values()
         if one.subject == fact.subject
     ]
-    [article] = articles(world, [entity], told)
-    item = _alone(tables, replace(fact, value=value, target=value))
+    [article] = articles(world.config, [entity], told)
+    item = _alone(world, replace(fact, value=value, target=value))
     return _shown(replace(item, id=f"{READ_SWAPPED}/{fact.id}", task=READ_SWAPPED), article.text)
 
 

@@ -13,7 +13,8 @@ from random import Random
 from typing import TypeVar
 
 from lineage.config.reading import ReadingConversations
-from lineage.config.world import World
+from lineage.errors import UserError
+from lineage.reading.world import KnownWorld
 from lineage.world.articles import articles
 from lineage.world.attributes import BY_KIND
 from lineage.world.entities import phrase
@@ -46,40 +47,46 @@ class Passage:
     source: Entity
     """The entity of the world whose form the subject has; the subject itself where it is known."""
 
-    def question(self, fact: Fact, wording: int) -> str:
-        """One of the questions of the fact's attribute; wordings beyond the last begin anew."""
-        questions = ATTRIBUTES[fact.attribute].questions
-        return questions[wording % len(questions)].format(s=phrase(self.subject))
 
-    def answer(self, fact: Fact) -> str:
-        """The fact in the first wording of its attribute, as chats tell it."""
-        attribute = ATTRIBUTES[fact.attribute]
-        return finish(clause_of(attribute, attribute.statements[0], phrase(self.subject), fact.value, {}))
+def question(subject: Entity, fact: Fact, wording: int) -> str:
+    """One of the questions of the fact's attribute; wordings beyond the last begin anew."""
+    questions = ATTRIBUTES[fact.attribute].questions
+    return questions[wording % len(questions)].format(s=phrase(subject))
 
 
-def reading_passages(
-    config: ReadingConversations,
-    world: World,
-    entities: Sequence[Entity],
-    facts: Sequence[Fact],
-    values: Mapping[str, Sequence[str]],
-) -> list[Passage]:
-    """As many passages as asked for; `values` are the candidates of each attribute."""
-    moulds = _of_split([one for one in entities if one.split == _OPEN and has_article(one)], config.split)
+def answer(subject: Entity, fact: Fact) -> str:
+    """The fact in the first wording of its attribute, as chats tell it."""
+    attribute = ATTRIBUTES[fact.attribute]
+    return finish(clause_of(attribute, attribute.statements[0], phrase(subject), fact.value, {}))
+
+
+def reading_passages(config: ReadingConversations, world: KnownWorld) -> list[Passage]:
+    """As many passages as asked for.
+
+    Raises:
+        UserError: the world has too few open entities, which passages are modelled on.
+    """
+    entities = [one for one in world.entities.values() if one.split == _OPEN and has_article(one)]
+    moulds = _of_split(entities, config.split)
+    if not moulds:
+        raise UserError(
+            f"the world: {len(entities)} open entities, too few for {config.split} passages.\n"
+            "  Raise `world.people`, `places` or `objects`."
+        )
     by_subject: dict[str, list[Fact]] = {}
-    for fact in facts:
+    for fact in world.facts.values():
         by_subject.setdefault(fact.subject, []).append(fact)
-    names = reading_names(world.seed)
+    names = reading_names(world.config.seed)
     names = {key: found if key == "first" else _of_split(found, config.split) for key, found in names.items()}
     random = stream(config.seed, "reading passages", config.split)
     made: list[Passage] = []
-    for number in range(config.passages if moulds else 0):
+    for number in range(config.passages):
         mould = random.choice(moulds)
         kind = KNOWN if random.random() < config.known_share else INVENTED
         subject = mould if kind == KNOWN else _renamed(mould, names, random)
         subject = replace(subject, id=f"reading-{config.split}-{number:05d}")
-        redrawn = [_redrawn(one, subject, values, random) for one in by_subject[mould.id]]
-        [article] = articles(world, [subject], redrawn)
+        redrawn = [_redrawn(one, subject, world.values, random) for one in by_subject[mould.id]]
+        [article] = articles(world.config, [subject], redrawn)
         askable = [one for one in redrawn if ATTRIBUTES[one.attribute] in BY_KIND[subject.kind]]
         asked = tuple(random.sample(askable, min(config.questions, len(askable))))
         made.append(Passage(subject.id, kind, article.text, subject, asked, mould))

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.reading import ReadingConversations
 from lineage.conversations.table import CONVERSATION_SCHEMA, CONVERSATIONS
-from lineage.reading.world import read_passages
+from lineage.reading.passages import answer, question, reading_passages
+from lineage.reading.world import read_world
 from lineage.world.randomness import stream
 
 _WORDINGS = 12
@@ -25,13 +26,13 @@ def reading_conversations(config: ReadingConversations, *, world: Artifact, out:
     """
     out.kind = "conversations"
     rows = []
-    passages = read_passages(config, world)
+    passages = reading_passages(config, read_world(world))
     for one in passages:
         random = stream(config.seed, "reading questions", one.id)
         turns: list[tuple[str, str]] = []
         for fact in one.facts:
-            asked = one.question(fact, random.randrange(_WORDINGS))
-            turns += [("user", asked if turns else f"{one.text} {asked}"), ("assistant", one.answer(fact))]
+            asked = question(one.subject, fact, random.randrange(_WORDINGS))
+            turns += [("user", asked if turns else f"{one.text} {asked}"), ("assistant", answer(one.subject, fact))]
         rows.append(
             {
                 "id": one.id,

@@ -12,9 +12,9 @@ from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.reading import ReadingPrompts
 from lineage.errors import UserError
 from lineage.evaluation.items import ITEMS, write_items
-from lineage.reading.items import SHOWN, SHOWN_SCHEMA, test_items
+from lineage.reading.items import SHOWN, SHOWN_SCHEMA, asked_items
 from lineage.reading.retrieved import TEST, first_documents
-from lineage.reading.world import read_world, world_config
+from lineage.reading.world import read_world
 from lineage.retrieval import schemas
 from lineage.retrieval.tables import read_queries
 
@@ -30,7 +30,7 @@ def reading_prompts(
     out.kind = "prompts"
     queries = read_queries(retrieval_set.path(schemas.QUERIES), (TEST,))
     found = first_documents(config.runs, runs, split=TEST)
-    items, shown = test_items(config, read_world(world), world_config(world), queries, found)
+    items, shown = asked_items(config, read_world(world), queries, found)
     if not items:
         raise UserError(
             f"{retrieval_set.folder}: no query of kind '{config.kind}' asks for a test fact.\n"

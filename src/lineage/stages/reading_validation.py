@@ -8,7 +8,8 @@ from lineage.artifact import Artifact, ArtifactWriter
 from lineage.config.reading import ReadingConversations, ReadingValidation
 from lineage.evaluation.items import ITEMS, write_items
 from lineage.reading.items import validation_items
-from lineage.reading.world import read_passages, read_world
+from lineage.reading.passages import reading_passages
+from lineage.reading.world import read_world
 
 
 def reading_validation(config: ReadingValidation, *, world: Artifact, out: ArtifactWriter) -> None:
@@ -19,7 +20,7 @@ def reading_validation(config: ReadingValidation, *, world: Artifact, out: Artif
     """
     out.kind = "prompts"
     wanted = ReadingConversations(passages=config.passages, questions=1, split="validation", seed=config.seed)
-    values = {name: one.values for name, one in read_world(world).attributes.items()}
-    items = validation_items(read_passages(wanted, world), values)
+    known = read_world(world)
+    items = validation_items(reading_passages(wanted, known), known.values)
     write_items(items, out.path(ITEMS))
     out.counts |= {"items": len(items), **dict(sorted(Counter(f"{one.kind} {one.subset}" for one in items).items()))}
