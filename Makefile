@@ -14,8 +14,9 @@ TARGETS ?=
 
 .PHONY: run test test-all check docs site pins clean-venv
 
+# Bars on a terminal, Snakemake's plain lines in a pipe or file. `--logger` takes several values, so it stands last.
 run: $(VENV)/installed-$(ENV)
-	$(BIN)/snakemake $(TARGETS)
+	@$(BIN)/snakemake $(TARGETS) $$([ -t 2 ] && echo --logger rich)
 
 test: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadgroup
