@@ -116,3 +116,34 @@ rule retrieval_scores:
         "python -m lineage.stage retrieval_scores --spec {params.spec:q} --code {params.code:q}"
         " --input retrieval_set {input.retrieval_set:q} --input runs {input.runs:q}"
         " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"
+
+
+rule retrieval_study:
+    "Judge the claims about retrieval and draw their figures: study 3."
+    input:
+        scores=parents("analysis/retrieval", "scores"),
+        bottleneck=parents("analysis/retrieval", "bottleneck"),
+        reading=parents("analysis/retrieval", "reading"),
+    output:
+        "<results>/<experiment>/analysis/retrieval/manifest.json",
+    log:
+        "<logs>/<experiment>/analysis/retrieval.log",
+    benchmark:
+        "<benchmarks>/<experiment>/analysis/retrieval.jsonl"
+    params:
+        spec=spec("analysis/retrieval"),
+        code=code("retrieval_study"),
+        external_digests=external_digests("analysis/retrieval"),
+        external=external_paths("analysis/retrieval"),
+        execution=execution,
+        state=state,
+    threads: 1
+    resources:
+        mem_mb=1500,
+    conda:
+        "../../envs/lineage.yaml"
+    shell:
+        "python -m lineage.stage retrieval_study --spec {params.spec:q} --code {params.code:q}"
+        " --input scores {input.scores:q} --input bottleneck {input.bottleneck:q} --input reading {input.reading:q}"
+        " --external {params.external:q} --external-digests {params.external_digests:q}"
+        " --execution {params.execution:q} --state {params.state:q} --out {output:q} &> {log:q}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the claims take a second to import, and most commands need 
     from lineage.claims.power import Needed
     from lineage.claims.slices import Statistic
 
-Identifier = Annotated[str, typer.Argument(metavar="ID", help="K1, S6, X5, ...", show_default=False)]
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="K1, S6, R1, X5, ...", show_default=False)]
 
 
 def claim(
@@ -113,9 +113,10 @@ def _needed(declared: Claim[Any], row: Row[Any], told: list[Statistic]) -> Neede
 def _declared(id: str) -> Claim[Any]:
     from lineage.claims.joint import CLAIMS as JOINT
     from lineage.claims.knowledge import CLAIMS as KNOWLEDGE
+    from lineage.claims.retrieval import CLAIMS as RETRIEVAL
     from lineage.claims.safety import CLAIMS as SAFETY
 
-    known: dict[str, Claim[Any]] = {one.id: one for one in (*KNOWLEDGE, *SAFETY, *JOINT)}
+    known: dict[str, Claim[Any]] = {one.id: one for one in (*KNOWLEDGE, *SAFETY, *RETRIEVAL, *JOINT)}
     if id not in known:
         raise UserError(f"'{id}' is no claim.{did_you_mean(id, known)}\n  claims: {listed(known)}")
     return known[id]

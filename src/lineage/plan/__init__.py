@@ -12,6 +12,7 @@ from lineage.plan.claims import claims_job
 from lineage.plan.job import Job, Plan, model_folder, stage_spec
 from lineage.plan.measuring import measuring_jobs
 from lineage.plan.report import report_job
+from lineage.plan.retrieval_study import retrieval_study_job
 from lineage.plan.safety_study import safety_study_job
 
 __all__ = ["Job", "Plan", "ancestors", "make_plan", "model_folder", "stage_spec"]
@@ -43,3 +44,5 @@ def _jobs(experiment: Experiment) -> Iterator[Job]:
         yield claims_job(experiment, experiment.knowledge)
     if experiment.safety_study is not None:
         yield safety_study_job(experiment, experiment.safety_study)
+    if experiment.retrieval_study is not None:
+        yield retrieval_study_job(experiment, experiment.retrieval_study)

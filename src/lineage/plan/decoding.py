@@ -11,7 +11,10 @@ from lineage.plan.job import Job, stage_spec
 
 
 def decoding_job(trained: Mapping[str, GenerativeEntry], name: str, entry: DecodingEntry) -> Job:
-    """The search with the last checkpoint of the retriever that `of` names, among those that are trained."""
-    retriever = f"retriever_models/{entry.of}@{trained[entry.of].segment_ends[-1]}"
-    inputs = {"retriever": [retriever], "retrieval_set": [f"data/retrieval/{entry.set}"]}
+    """The search with a checkpoint of the retriever that `of` names, the last where it names none."""
+    step = entry.of.partition("@")[2] or trained[entry.retriever].segment_ends[-1]
+    inputs = {
+        "retriever": [f"retriever_models/{entry.retriever}@{step}"],
+        "retrieval_set": [f"data/retrieval/{entry.set}"],
+    }
     return Job("generative_search", f"retrieval/{name}", stage_spec(GenerativeSearch, entry), inputs)

@@ -22,7 +22,7 @@ def vocabulary_jobs(experiment: Experiment, vocabularies: Vocabularies) -> Itera
 def generative_jobs(
     experiment: Experiment, vocabularies: Vocabularies, name: str, entry: GenerativeEntry
 ) -> Iterator[Job]:
-    """A chain of training segments with a new vocabulary between every two, and the search."""
+    """A chain of training segments, with a new vocabulary where it is renewed, and the search."""
     retrieval_set = [f"data/retrieval/{entry.set}"]
     start = model_folder(experiment, entry.start)
     rows = [f"vocabularies/{entry.vocabulary}"] if entry.vocabulary else []
@@ -34,7 +34,7 @@ def generative_jobs(
         yield _vocabulary_job(rows[0], vocabularies[entry.vocabulary], encoder=folder)
     first = 0
     for last in entry.segment_ends:
-        if first and entry.vocabulary:
+        if first in entry.renewals and entry.vocabulary:
             rows = [f"vocabularies/{name}@{first}"]
             yield _vocabulary_job(rows[0], vocabularies[entry.vocabulary], encoder=start)
         spec = stage_spec(

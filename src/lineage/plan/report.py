@@ -25,7 +25,7 @@ def report_job(experiment: Experiment, entry: ReportEntry, plan: Plan) -> Job:
         "answers": asked,
         "prompts": list(dict.fromkeys(one for folder in asked for one in plan[folder].inputs["prompts"])),
         "retrieval_scores": [folder for folder, job in plan.items() if job.stage == "retrieval_scores"],
-        "analyses": [folder for folder, job in plan.items() if folder == f"analysis/{job.stage}"],
+        "analyses": [folder for folder in plan if folder.startswith("analysis/") and folder.count("/") == 1],
     }
     spec = stage_spec(Report, entry, title=experiment.experiment, generated=experiment.world is not None)
     return Job("report", REPORT, spec, inputs)

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from lineage.claims.statistics import holm
 from lineage.retrieval.measures import NAMES
 from lineage.retrieval.significance import Floats, means, sign_flip
 from lineage.retrieval.tables import QueryRow
@@ -20,7 +21,8 @@ from lineage.retrieval.tables import QueryRow
 ALL = "all"
 MEAN_COLUMNS = ["retriever", "split", "kind", "documents", "measure", "value", "low", "high", "queries", "clusters"]
 DIFFERENCE_COLUMNS = [
-    "first", "second", "split", "kind", "documents", "measure", "difference", "low", "high", "p", "queries", "clusters",
+    "first", "second", "split", "kind", "documents", "measure",
+    "difference", "low", "high", "p", "p_holm", "queries", "clusters",
 ]  # fmt: skip
 Values = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Retriever to query to measure to value."""
@@ -75,7 +77,10 @@ def mean_rows(values: Values, queries: Sequence[QueryRow], *, samples: int, seed
 def difference_rows(
     values: Values, queries: Sequence[QueryRow], measures: Sequence[str], *, samples: int, seed: int
 ) -> pd.DataFrame:
-    """A row a pair of retrievers, group and measure: first minus second on the same queries."""
+    """A row a pair of retrievers, group and measure: first minus second on the same queries.
+
+    `p_holm` is corrected over the family of all pairs that are compared in one measure on one group of queries.
+    """
     rows = []
     pairs = list(combinations(values, 2))
     for group in groups(queries) if pairs else ():
@@ -83,8 +88,9 @@ def difference_rows(
         figures = np.hstack([arrays[first] - arrays[second] for first, second in pairs])
         found = means(figures, group.clusters, samples=samples, seed=seed)
         p = sign_flip(figures, group.clusters, samples=samples, seed=seed)
+        corrected = np.apply_along_axis(holm, 0, p.reshape(len(pairs), len(measures))).ravel()
         for figure, (pair, measure) in enumerate((pair, measure) for pair in pairs for measure in measures):
-            interval = (found.value[figure], found.low[figure], found.high[figure], p[figure])
+            interval = (found.value[figure], found.low[figure], found.high[figure], p[figure], corrected[figure])
             counts = (found.num_queries[figure], found.num_clusters)
             rows.append((*pair, group.split, group.kind, group.documents, measure, *interval, *counts))
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)

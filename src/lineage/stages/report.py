@@ -160,7 +160,7 @@ def _studies(analyses: Sequence[Artifact]) -> list[Study]:
             told = json.loads(one.path("summary.json").read_text(encoding="utf-8"))
             with one.path("claims.csv").open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            found.append(Study(one.manifest.stage, rows, told["null_cases"], told["false_supports"]))
+            found.append(Study(one.folder.name, rows, told["null_cases"], told["false_supports"]))
     return found
 
 

@@ -47,6 +47,7 @@ def retrieval_scores(config: ScoredRuns, *, retrieval_set: Artifact, runs: list[
     differences.to_csv(out.path("differences.csv"), index=False)
     out.path("metrics.json").write_text(json.dumps(_metrics(means), indent=1, sort_keys=True, allow_nan=False) + "\n")
     out.counts |= {"retrievers": len(named), **_counts(queries)}
+    out.counts["index bytes"] = {name: run.manifest.counts["index bytes"] for name, run in named.items()}
     out.run["retrievers"] = {name: _timing(run) for name, run in named.items()}
 
 
@@ -78,6 +79,5 @@ def _counts(queries: list[QueryRow]) -> dict[str, int]:
 
 
 def _timing(run: Artifact) -> dict[str, Any]:
-    """How long a query took, and how large the index is."""
-    told = json.loads((run.folder / RUN).read_text())
-    return {**told["search"], "index bytes": run.manifest.counts["index bytes"]}
+    """How long a query took."""
+    return json.loads((run.folder / RUN).read_text())["search"]

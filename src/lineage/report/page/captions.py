@@ -30,6 +30,14 @@ CAPTIONS: dict[str, dict[str, str]] = {
         " with the knowledge of the hazard, and what adaptation takes away.",
         "merge_sweep": "Look for a weight at which V is above both ends; without one, merging did not help.",
     },
+    "retrieval": {
+        "retrievers": "Compare seen with unseen documents in each row: what a retriever learnt by heart is the distance"
+        " between them. Look which of contextual, ordinary, bi-encoder and BM25 lies furthest right on each set.",
+        "clusters": "Look whether points move to the right from one row a token to five, and whether they stay there.",
+        "decodings": "The same checkpoint in every row: look whether the sum of rows and the paper's way differ.",
+        "bottleneck": "Look how low the bi-encoder starts at the smallest width, whether free vectors do better there,"
+        " and whether the decoder needs the width at all.",
+    },
     "layer_figures": {
         "angles_by_module": "Angles near 90 degrees mean that two tasks changed weights independently of each other.",
         "loss_along_vectors": "Look whether the loss of one task rises along the vector of another.",
@@ -62,6 +70,14 @@ CLAIM_FIGURES = {
     "S5": "layer_figures/drift_by_layer",
     "S6": "safety/merge_sweep",
     "S7": "safety/trajectory",
+    "R1": "retrieval/retrievers",
+    "R2": "retrieval/retrievers",
+    "R3": "retrieval/clusters",
+    "R4": "retrieval/retrievers",
+    "R5": "retrieval/retrievers",
+    "R6": "retrieval/decodings",
+    "R7": "retrieval/retrievers",
+    "R8": "retrieval/bottleneck",
     "X1": "safety/refusal_by_exposure",
     "X2": "safety/forgetting",
     "X4": "safety/merge_sweep",

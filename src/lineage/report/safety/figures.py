@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from lineage.report.safety.lines import Axes, line_panels
+from lineage.report.lines import Axes, line_panels
 from lineage.report.theme import Chart
 
 BANDS = "Bands: 95 % intervals over verbs and objects, or whatever else prompts share."

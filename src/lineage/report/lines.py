@@ -1,4 +1,4 @@
-"""Panels of lines with intervals, the form of most figures of the safety study: one row a panel, series and x."""
+"""Panels of lines with intervals, the form of most figures: one row a panel, series and x."""
 
 from __future__ import annotations
 
