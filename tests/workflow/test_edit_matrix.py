@@ -16,6 +16,7 @@ import yaml
 
 from lineage import freshness, plan
 from lineage.config.load import load_experiment, overlay
+from lineage.config.retrieval_study import RetrievalRoles
 from lineage.config.safety_study import SafetyRoles
 from tests.workflow.conftest import IMPORTED, REPOSITORY, SMOKE
 
@@ -63,6 +64,7 @@ PARENTS: dict[str, list[str]] = {
         "retrieval/contextual_paper",
     ],
     "analysis/bottleneck": [],
+    "analysis/retrieval": ["retrieval_scores/world", "analysis/bottleneck", "analysis/reading"],
     "models/base@8": ["data/tokens/main", "tokenizers/main", "data/corpora/main"],
     "models/base@24": ["models/base@8"],
     "models/late@4": ["models/base@8"],
@@ -76,6 +78,21 @@ PARENTS: dict[str, list[str]] = {
     "data/prompts/world": ["data/world", "data/safety"],
     "data/prompts/outside": [],
     "data/prompts/followed": ["data/world", "data/safety"],
+    "data/conversations/reading": ["data/world"],
+    "data/conversations/recall": ["data/safety"],
+    "models/reader@2": ["models/base@24", "data/conversations/reading", "data/conversations/recall"],
+    "data/prompts/reading_validation": ["data/world"],
+    "scores/reading_validation/safety": ["models/reader@2", "data/prompts/reading_validation"],
+    "forecasts/reading": [
+        "data/retrieval/world",
+        "retrieval/bm25",
+        "retrieval/titles",
+        "scores/reading_validation/safety",
+        "forecasts/calibration",
+    ],
+    "data/prompts/reading": ["data/world", "data/retrieval/world", "retrieval/bm25", "retrieval/titles"],
+    "scores/reading/safety": ["models/reader@2", "data/prompts/reading"],
+    "analysis/reading": ["data/prompts/reading", "scores/reading/safety", "forecasts/reading"],
     "judges/rules": ["data/safety"],
     "scores/chat@4/judged/rules": ["scores/chat@4/safety", "judges/rules", "data/prompts/outside"],
     "data/preferences/pairs": ["data/safety"],
@@ -165,13 +182,21 @@ PARENTS: dict[str, list[str]] = {
         "analysis/layers/default",
     ],
 }
-PARENTS["report"] = sorted(set(PARENTS) - {"judges/rules", "scores/chat@4/judged/rules"})
+PARENTS["report"] = sorted(set(PARENTS) - {"judges/rules"})
 SCORES = {folder for folder in PARENTS if folder.startswith("scores/") and folder.endswith("/language")}
 PROMPTS = {"data/prompts/world", "data/prompts/followed"}
 OUTSIDE = {"data/prompts/outside"}
 STUDY = {"analysis/safety"}
 REPORT = {"report"}
-SAFETY = {"scores/chat@4/safety", "scores/seeing@4/safety", "scores/chat_v1/safety"}
+MEASURED = {"scores/chat@4/safety", "scores/seeing@4/safety", "scores/chat_v1/safety"}
+READER_SCORES = {"scores/reading/safety", "scores/reading_validation/safety"}
+SAFETY = MEASURED | READER_SCORES
+READER_DATA = {"data/conversations/reading"}
+READER_PROMPTS = {"data/prompts/reading"}
+READER_VALIDATION = {"data/prompts/reading_validation"}
+READER_FORECAST = {"forecasts/reading"}
+READINGS = {"analysis/reading"}
+READING = READER_DATA | READER_PROMPTS | READER_VALIDATION
 WEIGHTS, LAYERS, FIGURES = {"analysis/weights/default"}, {"analysis/layers/default"}, {"analysis/layer_figures"}
 INSIDE = WEIGHTS | LAYERS
 EXPOSURES = {"exposures/base@8", "exposures/base@24", "exposures/late@4"}
@@ -186,13 +211,14 @@ LATE = {"trajectories/late", "trajectories/late_twin"}
 CALIBRATION = {"trajectories/calibration", "trajectories/calibration_twin"}
 TRAJECTORIES = LATE | CALIBRATION
 SEEING = {"models/seeing@2", "models/seeing@4"}
-TUNED = {"models/chat@4"} | SEEING
+TUNED = {"models/chat@4", "models/reader@2"} | SEEING
 TRAINED = TUNED | {"models/tower", "models/aligned", "models/tuned_dpo"}
 READ = {
     "data/conversations/chats",
     "data/conversations/captions",
     "data/conversations/replay",
     "data/conversations/instructions_raw",
+    "data/conversations/recall",
 }
 FILTERED = {"data/conversations/instructions"}
 PAIRS = {"data/preferences/pairs", "data/preferences/pairs_held_out"}
@@ -214,6 +240,7 @@ BOTTLENECK = {"analysis/bottleneck"}
 WRITING = T5 | CONTRAST | WRITERS
 TAUGHT = WRITING | ENCODERS
 COMPARED = {"retrieval_scores/world"}
+RETRIEVED = {"analysis/retrieval"}
 EVERYTHING = set(PARENTS)
 
 CONFIG: dict[str, set[str]] = {
@@ -255,7 +282,14 @@ CONFIG: dict[str, set[str]] = {
     "judged": JUDGED,
     **{f"prompts.{folder.rpartition('/')[2]}": {folder} for folder in PROMPTS | OUTSIDE},
     "prompts.outside.path": set(),
-    "safety": SAFETY,
+    "safety": MEASURED,
+    "conversations.reading": READER_DATA,
+    "models.reader": {"models/reader@2"},
+    "reading": READER_SCORES,
+    "reading.kind": READER_PROMPTS | READER_FORECAST,
+    "reading.validation": READER_VALIDATION,
+    "reading.seed": READER_PROMPTS | READINGS,
+    "reading.samples": READINGS,
     "safety_study": STUDY,
     "weights": WEIGHTS,
     "layers": LAYERS,
@@ -279,6 +313,7 @@ CONFIG: dict[str, set[str]] = {
     "vocabularies.rows": ROWS,
     "bottleneck": BOTTLENECK,
     "retrieval_scores": COMPARED,
+    "retrieval_study": RETRIEVED,
     "execution": set(),
     "data_root": set(),
     "pathvars": set(),
@@ -387,11 +422,24 @@ NOT_EDITED = {
     "safety_study.layers_model": "adds an input",
     "retrievers.contextual_paper.of": "changes the inputs",
     "safety_study.slices": "adds an external input, tested by itself",
+    "conversations.reading.source": "needs other keys",
+    "conversations.recall.source": "needs other keys",
+    "models.reader.stage": "names the rule",
+    "models.reader.steps": "names artifacts",
+    "models.reader.checkpoints": "names artifacts",
+    "models.reader.probed": "adds an input",
+    "reading.set": "there is one set",
+    "reading.runs": "changes the inputs",
+    "reading.model": "there is one reader",
     "safety_study.weights": "adds an input, tested by itself",
     "safety_study.vectors": "goes with `weights`",
     "safety_study.layers": "takes an input away, tested by itself",
     **{f"safety_study.roles.{part}": "every measured model plays a part" for part in SafetyRoles.model_fields},
     "safety.prompts": "there is one prompt set",
+    "retrieval_study.set": "there is one set",
+    "retrieval_study.slices": "adds an external input, tested by itself",
+    **{f"retrieval_study.roles.world.{arm}": "every retriever plays a part" for arm in RetrievalRoles.model_fields},
+    "retrievers.contextual.checkpoints": "names artifacts",
     "layers.default.prompts": "there is one prompt set",
     "judges.rules.labelled": "needs a file of labelled responses",
     "facts.newcomers.skip": "would reach into the facts of the calibration",
@@ -540,6 +588,7 @@ OTHER_VALUES: dict[str, Any] = {
     "bottleneck.arms": ["table"],
     "bottleneck.width": 8,
     "retrieval_scores.compared": ["hits@1"],
+    "retrieval_study.kind": "named",
     "facts.newcomers.limit": 9,
     "facts.reserved.limit": 5,
     **{
@@ -603,6 +652,9 @@ SPECIAL: dict[str, set[str]] = {
     "models.base.checkpoints": {"models/base@23", "exposures/base@23", "scores/base@23/language", "report"}
     | {"models/chat@4", "models/aligned", "models/tuned_dpo", "models/merged_chat"}
     | {"scores/chat@4/judged/rules", "analysis/safety", "analysis/knowledge", "forecasts/calibration"}
+    | {"models/reader@2"}
+    | READER_FORECAST
+    | READINGS
     | SEEING
     | SAFETY
     | INSIDE
@@ -681,7 +733,8 @@ MODULES: dict[str, set[str]] = {
     | JUDGES
     | INSIDE
     | T5
-    | BOTTLENECK,
+    | BOTTLENECK
+    | RETRIEVED,
     "training": PRETRAINED | TRAINED | TAUGHT | BOTTLENECK,
     "training.packing": PRETRAINED | TUNED | {"models/aligned"},
     "training.start": PRETRAINED,
@@ -698,7 +751,17 @@ MODULES: dict[str, set[str]] = {
     "models.fetching": {"models/outside"} | FILTERED | JUDGES,
     "models.classifiers": FILTERED,
     "models.vision_language": TRAINED | {"models/outside"} | INSIDE,
-    "evaluation": PRETRAINED | SCORES | JUDGES | PROMPTS | OUTSIDE | ENCODERS | WRITTEN | ROWS | BOTTLENECK,
+    "evaluation": PRETRAINED
+    | SCORES
+    | JUDGES
+    | PROMPTS
+    | OUTSIDE
+    | ENCODERS
+    | WRITTEN
+    | ROWS
+    | BOTTLENECK
+    | READER_PROMPTS
+    | READER_VALIDATION,
     **{
         f"evaluation.{name}": SAFETY
         for name in (
@@ -711,9 +774,9 @@ MODULES: dict[str, set[str]] = {
         )
     },
     **{f"evaluation.{name}": SAFETY | LAYERS for name in ("generation", "generation_batch", "margins")},
-    "evaluation.proportions": SAFETY | JUDGES,
+    "evaluation.proportions": SAFETY | JUDGES | RETRIEVED,
     "evaluation.endings": SAFETY | TUNED | LAYERS,
-    "evaluation.items": PROMPTS | OUTSIDE | TUNED | LAYERS,
+    "evaluation.items": PROMPTS | OUTSIDE | TUNED | LAYERS | READER_PROMPTS | READER_VALIDATION,
     "evaluation.tasks": PROMPTS,
     "evaluation.held_out": PRETRAINED | SCORES,
     "evaluation.log_probability": PRETRAINED | SCORES | LAYERS | ENCODERS | WRITTEN | ROWS | BOTTLENECK,
@@ -833,11 +896,30 @@ MODULES: dict[str, set[str]] = {
     "retrieval.searching": FOUND,
     "retrieval.runs": FOUND | COMPARED,
     "retrieval.tables": FOUND | COMPARED | ENCODERS | CONTRAST | WRITERS | ROWS,
+    "stages.retrieval_study": RETRIEVED,
+    "config.retrieval_study": RETRIEVED,
+    "config.retrieval_study_references": set(),
     **{f"retrieval.{name}": COMPARED for name in ("kilt", "measures", "scoring", "significance")},
     "config.retrieval_sets": SETS | FOUND | COMPARED | ENCODERS | BOTTLENECK,
     "config.retrievers": FOUND | COMPARED | ENCODERS | BOTTLENECK,
     "config.retrieval_entries": set(),
     "config.retrieval_references": set(),
+    "reading": READING,
+    "reading.crossing": READER_FORECAST | READINGS,
+    "reading.forecast": READER_FORECAST | READINGS,
+    "reading.items": READER_PROMPTS | READER_VALIDATION | READER_FORECAST | READINGS,
+    "reading.levels": READINGS,
+    "reading.readings": READINGS,
+    "reading.retrieved": READER_PROMPTS | READER_FORECAST,
+    "config.reading": READING | READER_FORECAST | READINGS,
+    "config.reading_entry": set(),
+    "config.reading_references": set(),
+    "stages.reading_conversations": READER_DATA,
+    "stages.reading_validation": READER_VALIDATION,
+    "stages.reading_prompts": READER_PROMPTS,
+    "stages.reading_forecast": READER_FORECAST,
+    "stages.reading": READINGS,
+    "report.reading": READINGS,
     "world.queries": SETS,
     "world.descriptions": SETS,
     "stages.retrieval_set": SETS,
@@ -861,10 +943,20 @@ MODULES: dict[str, set[str]] = {
     },
     "stages.safety_data": {"data/safety"},
     "config.safety_data": {"data/safety"},
-    "conversations": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE | T5 | BOTTLENECK,
+    "conversations": READ
+    | FILTERED
+    | PAIRS
+    | TRAINED
+    | JUDGES
+    | PROMPTS
+    | OUTSIDE
+    | INSIDE
+    | T5
+    | BOTTLENECK
+    | READING,
     "conversations.pictures": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE,
-    "conversations.conversation": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE,
-    "conversations.table": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE,
+    "conversations.conversation": READ | FILTERED | PAIRS | TRAINED | JUDGES | PROMPTS | OUTSIDE | INSIDE | READING,
+    "conversations.table": READ | FILTERED | PAIRS | TRAINED | JUDGES | OUTSIDE | INSIDE | READER_DATA,
     "conversations.batches": TRAINED,
     "conversations.order": TRAINED | T5 | BOTTLENECK,
     "conversations.prepared": TRAINED | INSIDE,
@@ -927,7 +1019,7 @@ MODULES: dict[str, set[str]] = {
     "data.facts": FACTS,
     "data.fictional_knowledge": FACTS,
     "stages.injections": INJECTIONS,
-    "config.injection": INJECTIONS | FIGURES | STUDY,
+    "config.injection": INJECTIONS | FIGURES | STUDY | RETRIEVED,
     "data.injection": INJECTIONS,
     "data.probes": INJECTIONS | SCORES,
     "data.sharing": FORECAST,
@@ -935,7 +1027,7 @@ MODULES: dict[str, set[str]] = {
     "evaluation.probing": TRAJECTORIES | TUNED,
     "stages.acquisition": ACQUISITION,
     "config.acquisition": ACQUISITION,
-    "analysis": ACQUISITION | INSIDE,
+    "analysis": ACQUISITION | INSIDE | RETRIEVED,
     **{
         f"analysis.{name}": ACQUISITION
         for name in (
@@ -951,9 +1043,9 @@ MODULES: dict[str, set[str]] = {
             "tables",
         )
     },
-    "analysis.bootstrap": ACQUISITION | LAYERS,
-    "analysis.trajectories": ACQUISITION | LAYERS,
-    "analysis.names": ACQUISITION | FIGURES | STUDY,
+    "analysis.bootstrap": ACQUISITION | LAYERS | RETRIEVED,
+    "analysis.trajectories": ACQUISITION | LAYERS | RETRIEVED,
+    "analysis.names": ACQUISITION | FIGURES | STUDY | RETRIEVED,
     "analysis.acquisition": ACQUISITION | STUDY,
     "analysis.retention": ACQUISITION | STUDY,
     "analysis.weights.schemas": WEIGHTS | STUDY,
@@ -964,18 +1056,23 @@ MODULES: dict[str, set[str]] = {
     "config.forecast": FORECAST,
     "stages.knowledge": CLAIMS,
     "config.knowledge": CLAIMS,
-    "claims": CLAIMS | STUDY,
+    "claims": CLAIMS | STUDY | COMPARED,
+    "claims.statistics": CLAIMS | STUDY | COMPARED,
+    **{f"claims.{name}": CLAIMS | STUDY | RETRIEVED for name in ("claim", "concluding", "ledger", "slices")},
+    "claims.retrieval": RETRIEVED,
     "claims.power": set(),
     "claims.knowledge": CLAIMS,
     "claims.safety": STUDY,
     "claims.joint": STUDY,
-    "report": CLAIMS | STUDY | FIGURES,
+    "report": CLAIMS | STUDY | FIGURES | RETRIEVED | READINGS,
+    "report.lines": STUDY | RETRIEVED,
+    "report.retrieval": RETRIEVED,
     "report.layers": FIGURES,
     "report.knowledge": CLAIMS,
     "report.safety": STUDY,
-    "evaluation.paired": STUDY | LAYERS,
-    "evaluation.pareto": STUDY,
-    "evaluation.reference_curves": SEEING | STUDY | {"models/chat@4"},
+    "evaluation.paired": STUDY | LAYERS | RETRIEVED | READINGS,
+    "evaluation.pareto": STUDY | RETRIEVED,
+    "evaluation.reference_curves": TUNED | STUDY,
     "evaluation.reference_probes": TUNED,
     "cli": set(),
     "plan": set(),
