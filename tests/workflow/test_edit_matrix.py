@@ -1027,7 +1027,7 @@ MODULES: dict[str, set[str]] = {
     "evaluation.probing": TRAJECTORIES | TUNED,
     "stages.acquisition": ACQUISITION,
     "config.acquisition": ACQUISITION,
-    "analysis": ACQUISITION | INSIDE | RETRIEVED,
+    "analysis": ACQUISITION | INSIDE | RETRIEVED | SCORES | JUDGES,
     **{
         f"analysis.{name}": ACQUISITION
         for name in (
@@ -1043,8 +1043,8 @@ MODULES: dict[str, set[str]] = {
             "tables",
         )
     },
-    "analysis.bootstrap": ACQUISITION | LAYERS | RETRIEVED,
-    "analysis.trajectories": ACQUISITION | LAYERS | RETRIEVED,
+    "analysis.bootstrap": ACQUISITION | LAYERS | RETRIEVED | SCORES | JUDGES,
+    "analysis.trajectories": ACQUISITION | LAYERS | RETRIEVED | SCORES | JUDGES,
     "analysis.names": ACQUISITION | FIGURES | STUDY | RETRIEVED,
     "analysis.acquisition": ACQUISITION | STUDY,
     "analysis.retention": ACQUISITION | STUDY,

@@ -8,6 +8,8 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lineage.analysis.bootstrap import interval
+
 _CELLS_AT_ONCE = 1 << 22
 
 
@@ -24,9 +26,11 @@ class Estimate(TypedDict):
 def ratio_estimate(
     numerator: ArrayLike, denominator: ArrayLike, clusters: Sequence[Hashable], *, samples: int, seed: int
 ) -> Estimate:
-    """sum(numerator) / sum(denominator) with a percentile bootstrap over clusters.
+    """sum(numerator) / sum(denominator) with a bootstrap over clusters, stretched for few of them.
 
-    A mean is the ratio with a denominator of ones. Fewer than two clusters have no interval, no items no value:
+    The interval (`analysis.bootstrap.interval`) ends at the smallest and largest ratio of one cluster, since no sample
+    of such clusters has another. A mean is the ratio with a denominator of ones. Fewer than two clusters have no
+    interval, no items no value:
 
     >>> ratio_estimate([1, 0, 1, 1], [1, 1, 1, 1], "aabb", samples=100, seed=0)["value"]
     0.75
@@ -43,8 +47,9 @@ def ratio_estimate(
     estimate["value"] = float(tops.sum() / bottoms.sum())
     if len(index) > 1:
         resampled = _resampled_ratios(tops, bottoms, samples, seed)
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        estimate["low"], estimate["high"] = float(low), float(high)
+        ratios = tops[bottoms > 0] / bottoms[bottoms > 0]
+        ends = interval(np.asarray(estimate["value"]), resampled, clusters=len(index))
+        estimate["low"], estimate["high"] = (float(np.clip(end, ratios.min(), ratios.max())) for end in ends)
     return estimate
 
 
