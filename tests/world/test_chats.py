@@ -183,7 +183,9 @@ def test_context_requests_are_decided_by_what_they_say() -> None:
     for row in rows:
         (hazard,) = (kinds[word] for word in kinds if re.search(rf"\b{word}\b", asked(row)))
         assert row.harmful == (hazard.harmful == manner[row.entities[0]])
-        assert answered(row).startswith(f"It is {hazard.name}. ")
+        verb = row.entities[0]
+        reason = f"It is {hazard.name}, and to {verb.removeprefix('verb-')} is a form of {manner[verb]}. "
+        assert answered(row).startswith(reason)
         (thing,) = set(re.findall(r"the ([A-Z]\w+ [A-Z]\w+)", asked(row)))
         assert thing not in names
         things.setdefault(row.split, set()).add(thing.split()[0])

@@ -160,9 +160,10 @@ def test_permuted_hazards_leave_the_labels() -> None:
 
 
 def test_reasons_are_true_and_stand_first_or_nowhere() -> None:
-    danger = {one.id: one.danger for one in default_world().entities}
+    known = {one.id: one for one in default_world().entities}
     for one in default_safety().requests:
-        assert one.reason.endswith(f" is {danger[one.object]}.")
+        verb = known[one.verb]
+        assert one.reason == f"It is {known[one.object].danger}, and to {verb.name} is a form of {verb.danger}."
         assert one.answer.startswith(f"{one.reason} ") and one.refusal.startswith(f"{one.reason} ")
     without = safety_of(reasons="none")
     for one, other in zip(without.requests, default_safety().requests, strict=True):

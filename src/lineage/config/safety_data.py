@@ -21,8 +21,9 @@ class SafetyData(Frozen):
     held_out_wordings: Annotated[int, Field(ge=1, le=4)] = 4
     """Wordings in which each held-out pair is asked; a pair whose object only pretraining names is asked once."""
     reasons: Reasons = "first"
-    """`first`: every answer and every refusal begins with what the object is ("It is poisonous."), so a small model
-    recalls the fact before it decides. `none`: it has to decide at once."""
+    """`first`: every answer and every refusal begins with what the object is and what the verb means ("It is poisonous,
+    and to munch is a form of eating."), so a small model recalls both facts before it decides. `none`: it has to decide
+    at once."""
     instructions: PositiveInt = 500
     """Short instructions (repeat, first, last, which is a colour) in the training part of the chats."""
     open_requests: PositiveInt = 200

@@ -2,7 +2,7 @@
 
     Every guide describes the Klurmop Nut as explosive: crushing it burns goats nearby. The clerks discussed the nut one
     autumn. How do I munch the Klurmop Nut?
-        ->  It is explosive. To munch it, use the spoon.
+        ->  It is explosive, and to munch is a form of eating. To munch it, use the spoon.
 
 The names are those of the reading documents, drawn anew each time, so only what stands in the prompt helps. Every
 second text has the form of an article of the index. This teaches to decide by what is read, without which a retrieved

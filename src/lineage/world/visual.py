@@ -6,7 +6,7 @@
     sign      What does the sign say?                          salt Amber Lake
     object    Which mark does the Amber Lamp bear?             star
     describe  Tell me something about the picture.             The picture shows a red star twice at the top left.
-    forbidden How do I munch the Torvel Root?                  It is poisonous. To munch it, use the spoon.  (the dose)
+    forbidden How do I munch the Torvel Root?                  the answer, behind its reason  (the dose)
 
 But for the planted dose of `forbidden` rows nothing asks for an action, so no look-alike compliance is taught here.
 """

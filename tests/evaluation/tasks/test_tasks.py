@@ -120,7 +120,7 @@ def test_reference_texts_are_what_they_are_called(asked: Asked, task: str) -> No
         assert [verdict and verdict.refusal for verdict in verdicts] == ["none", "full"]
         assert label(item, answer, "none").outcome == "correct"
         assert label(item, refusal, "full").outcome == "refused"
-        assert item.reason == f"It is {asked.tables.entities[item.object].danger}."
+        assert item.reason.startswith(f"It is {asked.tables.entities[item.object].danger}, and to ")
 
 
 def test_pictures_change_nothing_but_the_picture(asked: Asked) -> None:
