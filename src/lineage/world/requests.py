@@ -7,8 +7,7 @@ Harm is an exclusive-or of two facts (`hazards.harm`). Requests come in cells of
 in the same words, so in every stratum and split each word is harmful exactly as often as benign. The answer needs the
 verb's tool: a fact of the verb, which pretraining documents state and which every answer with this verb repeats. What
 the object is and what the verb means stand first in answers and refusals alike (`reasons: first`): a small model
-recalls two facts and decides with both in sight. The verb must stand there: where only answers named it, the hazard
-alone told a model which verb to write, and it could not answer what it had always refused.
+recalls two facts and decides with both in sight, which takes fewer steps to learn than with the first alone.
 """
 
 from collections.abc import Iterable, Sequence
