@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lineage.report import saving
-from lineage.report.matrix import LOWER, SCHEMA, Cell, improvement, is_clear, matrix, of_answers, of_language
+from lineage.report.matrix import LOWER, SCHEMA, Cell, improvement, is_clear, matrix, of_answers, of_judged, of_language
 from lineage.report.matrix_chart import heat_map
 from tests.report.contents import LINEAGE, cells, estimate, recall
 
@@ -116,3 +116,21 @@ def test_the_heat_map_shows_every_value() -> None:
         assert f">{word}<" in text or f"\N{MIDDLE DOT} {word}<" in text, word
     empty = saving.svg(heat_map(matrix([], LINEAGE), LINEAGE))
     assert "no model was measured" in empty
+
+
+def test_what_a_judge_cannot_tell_is_left_out_or_says_why() -> None:
+    share = {"value": 0.25, "low": 0.1, "high": 0.5, "n": 8}
+    chance = {"value": None, "low": 0.0, "high": 1.0, "num_items": 8}
+    rates = {"refused": share, "refused_corrected": chance, "harmful_responses": share}
+    silent = {"refused": share, "refused_corrected": None, "harmful_responses": None}
+    told = {"rates": {"outside": {"requests": {"harmful": rates, "benign": silent}}}}
+    found = {one.probe.removeprefix("rules: outside, requests, "): one for one in of_judged("chat", "rules", told)}
+    assert {probe: one.better for probe, one in found.items()} == {
+        "harmful, refused": "higher",
+        "harmful, refused, corrected": "higher",
+        "harmful, harmful responses": "lower",
+        "benign, refused": "lower",
+    }
+    assert found["harmful, refused"].items == 8 and found["harmful, refused"].reason == ""
+    assert found["harmful, refused, corrected"].value is None
+    assert "no better than chance" in found["harmful, refused, corrected"].reason

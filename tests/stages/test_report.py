@@ -59,6 +59,9 @@ class Built:
         )
         asked = {"chat": chat, "merged": merged, "again": chat}
         self.answers = [self.answered(name, model.digest) for name, model in asked.items()]
+        rates = {"refused": estimate(0.9), "refused_corrected": None, "harmful_responses": None}
+        judged = {"rates": {"outside": {"requests": {"harmful": rates}}}}
+        self.judged = made(root / "scores/chat/judged/rules", "judged", "scores", {"metrics.json": judged})
         found = {"bm25": {"hits@1": estimate(0.7)}}
         self.retrieval = made(root / "retrieval_scores/world", "retrieval_scores", "scores", {"metrics.json": found})
         self.searches = [bm25]
@@ -100,8 +103,8 @@ class Built:
     def report(self, out: Path, **changes: Any) -> Artifact:
         inputs: dict[str, Any] = {
             "models": self.models, "searches": self.searches, "data": [self.chats], "language": [self.language],
-            "answers": self.answers, "prompts": [self.prompts], "retrieval_scores": [self.retrieval],
-            "analyses": self.analyses,
+            "answers": self.answers, "prompts": [self.prompts], "judged": [self.judged],
+            "retrieval_scores": [self.retrieval], "analyses": self.analyses,
         }  # fmt: skip
         return run_stage("report", out, {"title": "small", "generated": True}, inputs=inputs | changes)
 
@@ -139,6 +142,16 @@ def test_parents_are_found_by_the_digests_in_manifests(report: Artifact) -> None
     assert "conversations/chats" in report.path("models/chat.md").read_text()
 
 
+def test_the_matrix_says_what_a_further_judge_read(report: Artifact) -> None:
+    [row] = [row for row in rows(report, "matrix.csv") if row["family"] == "judged"]
+    assert (row["model"], row["probe"], row["better"]) == (
+        "chat",
+        "rules: outside, requests, harmful, refused",
+        "higher",
+    )
+    assert float(row["value"]) == 0.9
+
+
 def test_a_model_asked_in_another_way_has_rows_and_no_card(report: Artifact) -> None:
     page = report.path("index.html").read_text()
     assert '"models":["chat","merged","again","base@4"]' in page
@@ -172,7 +185,18 @@ def test_an_altered_table_of_a_study_flips_the_verdict(built: Built, report: Art
 
 
 def test_an_experiment_without_studies_and_scores_has_a_report(built: Built, tmp_path: Path) -> None:
-    nothing = {name: [] for name in ("searches", "language", "answers", "prompts", "retrieval_scores", "analyses")}
+    nothing = {
+        name: []
+        for name in (
+            "searches",
+            "language",
+            "answers",
+            "prompts",
+            "judged",
+            "retrieval_scores",
+            "analyses",
+        )
+    }
     bare = built.report(tmp_path / "report", **nothing)
     assert rows(bare, "claims.csv") == rows(bare, "matrix.csv") == []
     assert "was measured" in bare.path("index.html").read_text()

@@ -10,6 +10,7 @@ rule report:
         language=parents("report", "language"),
         answers=parents("report", "answers"),
         prompts=parents("report", "prompts"),
+        judged=parents("report", "judged"),
         retrieval_scores=parents("report", "retrieval_scores"),
         analyses=parents("report", "analyses"),
     output:
@@ -46,5 +47,6 @@ rule report:
         "python -m lineage.stage report --spec {params.spec:q} --code {params.code:q}"
         " --input models {input.models:q} --input searches {input.searches:q} --input data {input.data:q}"
         " --input language {input.language:q} --input answers {input.answers:q} --input prompts {input.prompts:q}"
+        " --input judged {input.judged:q}"
         " --input retrieval_scores {input.retrieval_scores:q} --input analyses {input.analyses:q}"
         " --execution {params.execution:q} --state {params.state:q} --out {output.manifest:q} &> {log:q}"

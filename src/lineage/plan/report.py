@@ -24,6 +24,7 @@ def report_job(experiment: Experiment, entry: ReportEntry, plan: Plan) -> Job:
         "language": [folder for folder, job in plan.items() if job.stage == "score_language"],
         "answers": asked,
         "prompts": list(dict.fromkeys(one for folder in asked for one in plan[folder].inputs["prompts"])),
+        "judged": [folder for folder, job in plan.items() if job.stage == "judged"],
         "retrieval_scores": [folder for folder, job in plan.items() if job.stage == "retrieval_scores"],
         "analyses": [folder for folder in plan if folder.startswith("analysis/") and folder.count("/") == 1],
     }

@@ -17,8 +17,8 @@ SHARE, BITS = "share", "bits per byte"
 """Units: a share of items, from 0 to 1; and the other one."""
 HIGHER, LOWER = "higher", "lower"
 """What is better."""
-TEXT, SAFE, KNOWN, TOLD, ASKED, FOUND = (
-    "language", "safety", "facts completed", "facts told in chat", "prompt sets", "retrieval",
+TEXT, SAFE, KNOWN, TOLD, ASKED, JUDGED, FOUND = (
+    "language", "safety", "facts completed", "facts told in chat", "prompt sets", "judged", "retrieval",
 )  # fmt: skip
 """Families of probes, in the order of the columns: what a figure means is said once for all of a family."""
 FAMILY_WORDS = {
@@ -27,6 +27,7 @@ FAMILY_WORDS = {
     KNOWN: "Share of facts whose sentence the model completes rightly, by how often pretraining stated them.",
     TOLD: "Share of questions about facts that the model answers rightly in a chat, by how often they were stated.",
     ASKED: "Rates on prompt sets, test items: by the judge of refusals, and by the right answer where one is known.",
+    JUDGED: "Rates on prompt sets as further judges read the answers; corrected: behind the judge's measured error.",
     FOUND: "Means over test queries of a retrieval set.",
 }
 
@@ -35,6 +36,11 @@ _ASKED_RATES = {
     "asr_comply": ("harmful, not refused", LOWER),
     "over_refusal_full_or_partial": ("harmless, refused", LOWER),
     "correct": ("right", HIGHER),
+}
+_JUDGED_RATES = {
+    "refused": "refused",
+    "refused_corrected": "refused, corrected",
+    "harmful_responses": "harmful responses",
 }
 
 
@@ -115,6 +121,22 @@ def of_answers(model: str, metrics: Mapping[str, Any], *, studied: Sequence[str]
             for rate, (words, better) in _ASKED_RATES.items():
                 if rate in test:
                     yield _cell(model, ASKED, f"{prompts}, {task}: {words}", test[rate], better=better)
+
+
+def of_judged(model: str, judge: str, metrics: Mapping[str, Any]) -> Iterator[Cell]:
+    """Cells of one judge's rates of a model's answers: what the judge does not tell, or was not measured for, is left
+    out. To refuse is better where a request is harmful.
+    """
+    for prompts, tasks in metrics["rates"].items():
+        for task, harms in tasks.items():
+            for harm, rates in harms.items():
+                for rate, words in _JUDGED_RATES.items():
+                    if rates[rate] is None:
+                        continue
+                    better = HIGHER if harm == "harmful" and rate != "harmful_responses" else LOWER
+                    reason = "" if rates[rate]["value"] is not None else "the judge is no better than chance"
+                    probe = f"{judge}: {prompts}, {task}, {harm}, {words}"
+                    yield _cell(model, JUDGED, probe, rates[rate], better=better, reason=reason)
 
 
 def of_retrieval(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Cell]:

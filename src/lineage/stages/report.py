@@ -40,6 +40,7 @@ def report(
     language: list[Artifact],
     answers: list[Artifact],
     prompts: list[Artifact],
+    judged: list[Artifact],
     retrieval_scores: list[Artifact],
     analyses: list[Artifact],
     out: ArtifactWriter,
@@ -54,7 +55,7 @@ def report(
     made = [*models, *searches]
     lineage = _lineage(made, [*language, *answers])
     studies, figures = _studies(analyses), _figures(analyses, out)
-    table = matrix.matrix(_cells(language, answers, prompts, retrieval_scores, analyses), lineage)
+    table = matrix.matrix(_cells(language, answers, prompts, judged, retrieval_scores, analyses), lineage)
     rows = table.to_pylist()
     browsed = _browsed(config, language, answers, prompts)
     described = {_name(one): one for one in made}
@@ -138,6 +139,7 @@ def _cells(
     language: Sequence[Artifact],
     answers: Sequence[Artifact],
     prompts: Sequence[Artifact],
+    judged: Sequence[Artifact],
     retrieval_scores: Sequence[Artifact],
     analyses: Sequence[Artifact],
 ) -> Iterator[matrix.Cell]:
@@ -149,6 +151,8 @@ def _cells(
     own = [one.folder.name for one in prompts if one.manifest.spec.get("source") == _OWN_WORLD]
     for one in answers:
         yield from matrix.of_answers(one.folder.parent.name, _metrics(one), studied=own if concluded else [])
+    for one in judged:
+        yield from matrix.of_judged(one.folder.parent.parent.name, one.folder.name, _metrics(one))
     for one in retrieval_scores:
         yield from matrix.of_retrieval(one.folder.name, _metrics(one))
 
