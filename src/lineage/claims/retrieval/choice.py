@@ -20,7 +20,9 @@ Check = Callable[[Study, list[str]], None]
 
 
 def validation_shares(study: Study, trials: Sequence[str], *, num_trials: int, set: str) -> list[float]:
-    """How often each trial is chosen among `num_trials` of them."""
+    """How often each trial is chosen among `num_trials` of them; an only one needs no validation queries."""
+    if len(trials) == 1:
+        return [1.0]
     values = [study.figure(one, HITS, of=Queries(set, VALIDATION)).value for one in trials]
     return chosen_share(values, num_trials).tolist()
 
