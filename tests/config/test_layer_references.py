@@ -70,6 +70,6 @@ def test_the_narrow_lineage_has_windows_to_rank() -> None:
     narrow = experiment.models["base_narrow"].architecture.settings  # pyright: ignore[reportAttributeAccessIssue]
     assert 8 <= narrow["num_hidden_layers"] <= 12 and narrow["hidden_size"] == 96
     job = make_plan(experiment)["analysis/layers/narrow"]
-    assert job.inputs["base"] == ["models/chat_narrow@400"]
+    assert job.inputs["base"] == ["models/chat_narrow@200"]
     kept = [f"models/seeing_narrow@{step}" for step in experiment.models["seeing"].kept_steps]
     assert job.inputs["models"][: len(kept)] == kept
