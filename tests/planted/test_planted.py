@@ -19,6 +19,7 @@ from tests.planted import (
     knowledge,
     layers,
     merging,
+    reading,
     report,
     retrieval,
     safety,
@@ -40,6 +41,7 @@ MODULES = (
     safety,
     decoding,
     generative,
+    reading,
     tuning,
     judging,
 )

@@ -28,7 +28,7 @@ def reading_references(experiment: Experiment) -> Iterator[Mistake]:
         elif missing := [one for one in ("validation", "test") if one not in experiment.retrievers[name].splits]:
             yield path, f"is '{name}', which leaves out the {missing[0]} queries: add '{missing[0]}' to its `splits`"
     if len(set(entry.runs)) < len(entry.runs):
-        yield "reading.runs", "names a retriever twice"
+        yield "reading.runs", f"is {listed(entry.runs)}: name each retriever once"
     model = experiment.models.get(entry.model.partition("@")[0])
     if model is not None and not isinstance(model, TuneEntry):
         yield "reading.model", f"is '{entry.model}', which is not tuned: a reader learns from conversations to answer"

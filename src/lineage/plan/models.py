@@ -122,14 +122,16 @@ def _sees_world(experiment: Experiment, name: str) -> bool:
 
 
 def _exposures_job(experiment: Experiment, entry: PretrainEntry, model: str, start: list[str]) -> Job:
-    """What the segment showed, on top of what the model that it starts from had seen."""
-    known = [one for one in start if _sees_world(experiment, one.removeprefix("models/").partition("@")[0])]
+    """What the segment showed, on top of what the model that it starts from had seen: of a tuned model, what that was
+    tuned from.
+    """
+    known = [found for one in start if (found := _exposures_of(experiment, one.removeprefix("models/")))]
     inputs = {
         "model": [model],
         "tokens": [f"data/tokens/{entry.tokens}"],
         "tokenizer": [f"tokenizers/{experiment.tokens[entry.tokens].tokenizer}"],
         "world": ["data/world"],
-        "parent": [one.replace("models/", "exposures/", 1) for one in known],
+        "parent": known,
     }
     return Job("exposures", model.replace("models/", "exposures/", 1), canonical(Exposures()), inputs)
 

@@ -38,6 +38,10 @@ CAPTIONS: dict[str, dict[str, str]] = {
         "bottleneck": "Look how low the bi-encoder starts at the smallest width, whether free vectors do better there,"
         " and whether the decoder needs the width at all.",
     },
+    "reading": {
+        "recall_by_exposure": "Look where closed-book answers rise above those behind retrieved passages, and whether the dashed"
+        " lines meet there. As far as swapped passages lie below right ones, the reader recalls instead.",
+    },
     "layer_figures": {
         "angles_by_module": "Angles near 90 degrees mean that two tasks changed weights independently of each other.",
         "loss_along_vectors": "Look whether the loss of one task rises along the vector of another.",
@@ -80,6 +84,7 @@ CLAIM_FIGURES = {
     "R8": "retrieval/bottleneck",
     "X1": "safety/refusal_by_exposure",
     "X2": "safety/forgetting",
+    "X3": "reading/recall_by_exposure",
     "X4": "safety/merge_sweep",
     "X5": "safety/refusal_by_exposure",
 }
