@@ -12,6 +12,7 @@ from lineage.claims.knowledge import k6
 from lineage.config.experiment import Experiment, RunEntry
 from lineage.config.injection import Injections
 from lineage.config.load import load_experiment
+from lineage.config.retrieval_study import RetrievalRoles, RetrievalStudy
 from lineage.data.facts import Fact
 from lineage.data.injection import InjectionPlan, PlannedFact, plan_injections
 from lineage.plan import make_plan
@@ -174,3 +175,43 @@ def test_the_safety_study_at_the_papers_scale_is_ready_to_run(tmp_path: Path) ->
     assert done.returncode != 0
     for text in ("judges.wildguard: reads", "Set `prompt_path`", "prompts.sorry_bench: reads", "Set `data_root`"):
         assert text in done.stdout, done.stdout
+
+
+def test_the_retrieval_study_at_the_papers_scale_is_ready_to_run(tmp_path: Path) -> None:
+    """T5-large, NQ-320k and two tasks of KILT; every arm of a set has the same steps, those of contrast included."""
+    folder = copy_workflow(tmp_path / "work")
+    data = tmp_path / "data"
+    (data / "t5-large").mkdir(parents=True)
+    (data / "t5-large" / "config.json").write_text("{}")
+    for name in ("nq", "kilt"):
+        (data / name).mkdir()
+        (data / name / "part").write_text("")
+    (folder / "here.yaml").write_text(yaml.safe_dump({"data_root": str(data)}))
+    preset = "workflow/presets/retrieval-paper.yaml"
+    done = run_snakemake(folder, "-n", "retrieval", config=(preset, "here.yaml"))
+    assert done.returncode == 0, done.stdout
+    for row in ("import_model 1", "retrieval_set 3", "token_contrast 1", "bi_encoder 3", "retrieval_study 1"):
+        assert any(line.split() == row.split() for line in done.stdout.splitlines()), f"{row}: {done.stdout}"
+    experiment = load_experiment([REPOSITORY / "config.yaml", REPOSITORY / preset])
+    study = RetrievalStudy.model_validate_json(make_plan(experiment)["analysis/retrieval"].spec)
+    assert set(study.roles) == {"nq320k", "kilt_nq", "kilt_triviaqa"} and study.data == "real data"
+    for name, roles in study.roles.items():
+        trained = {arm: trials for arm, trials in roles.arms.items() if arm not in ("bm25", "nearest")}
+        spent = {arm: max(study.training[one].steps for one in trials) for arm, trials in trained.items()}
+        assert len(set(spent.values())) == 1, f"{name}: {spent}"
+
+
+def test_every_arm_of_the_retrieval_preset_has_equal_steps_pairs_and_trials() -> None:
+    """1,200 steps of 64 pairs stand behind each arm on the world, the T5, the contrast and all segments counted."""
+    files = [REPOSITORY / "config.yaml", REPOSITORY / "workflow" / "presets" / "retrieval.yaml"]
+    study = RetrievalStudy.model_validate_json(make_plan(load_experiment(files))["analysis/retrieval"].spec)
+    arms = {
+        arm: trials for arm, trials in study.roles["world"].arms.items() if arm not in ("bm25", "nearest", "hybrid")
+    }
+    assert set(arms) | {"bm25", "nearest", "hybrid"} == set(RetrievalRoles.model_fields)
+    for arm, trials in arms.items():
+        longest = max((study.training[one] for one in trials), key=lambda one: one.steps)
+        assert (len(trials), longest.steps, longest.pairs) == (2, 1200, 76800), arm
+    text = {arm: {study.training[one].text for one in trials} for arm, trials in arms.items()}
+    assert text["contextual"] == text["ordinary"] == {"documents"}
+    assert text["without_context"] == text["ordinary_queries"] == {"titles"}
