@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ def _foretold(rows: list[dict[str, Any]], condition: str, run: str, level: float
     return found[0] if found else None
 
 
-def _csv(rows: list[Mapping[str, Any]]) -> str:
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, RECALL_SCHEMA.names, lineterminator="\n")
     writer.writeheader()

@@ -39,8 +39,8 @@ CAPTIONS: dict[str, dict[str, str]] = {
         " and whether the decoder needs the width at all.",
     },
     "reading": {
-        "recall_by_exposure": "Look where closed-book answers rise above those behind retrieved passages, and whether the dashed"
-        " lines meet there. As far as swapped passages lie below right ones, the reader recalls instead.",
+        "recall_by_exposure": "Look where closed-book answers rise above those behind retrieved passages, and whether"
+        " the dashed lines meet there. As far as swapped passages lie below right ones, the reader recalls instead.",
     },
     "layer_figures": {
         "angles_by_module": "Angles near 90 degrees mean that two tasks changed weights independently of each other.",
