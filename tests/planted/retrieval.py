@@ -171,4 +171,47 @@ BUGS = [
         'order = np.argsort(scores[rows], kind="stable")[::-1][:depth]',
         "tests/retrieval/test_bm25.py::test_equal_scores_stand_in_the_order_of_the_documents",
     ),
+    # Claims.
+    Bug(
+        "retrievers are chosen on test queries",
+        "claims/retrieval/choice.py",
+        "study.figure(one, HITS, of=Queries(set, VALIDATION)).value",
+        "study.figure(one, HITS, of=Queries(set)).value",
+        "tests/claims/test_retrieval.py::test_trials_are_chosen_on_validation_queries",
+    ),
+    Bug(
+        "retrievers of unequal training are compared",
+        "claims/retrieval/choice.py",
+        "if min(spent.values()) < EQUAL_BUDGET * max(spent.values()):",
+        "if False:",
+        "tests/claims/test_retrieval.py::test_unequal_training_is_not_testable_and_shows_the_ratio",
+    ),
+    Bug(
+        "a bi-encoder gets its pretraining for nothing",
+        "plan/retrieval_study.py",
+        "spent = dict(_pretrained(experiment, entry.encoder))",
+        "spent = {}",
+        "tests/workflow/test_presets.py::test_every_arm_of_the_retrieval_preset_has_equal_steps_pairs_and_trials",
+    ),
+    Bug(
+        "decodings of other checkpoints are compared",
+        "claims/retrieval/r6.py",
+        "study.figure(trials[place], measure, of=queries)",
+        "study.figure(trials[0], measure, of=queries)",
+        "tests/claims/test_retrieval.py::test_r6_compares_searches_with_the_same_checkpoint",
+    ),
+    Bug(
+        "measures are corrected together with retrievers",
+        "retrieval/scoring.py",
+        "np.apply_along_axis(holm, 0, p.reshape(len(pairs), len(measures))).ravel()",
+        "np.array(holm(p.tolist()))",
+        "tests/retrieval/test_significance.py::test_differences_are_corrected_over_all_pairs_of_one_measure_and_group",
+    ),
+    Bug(
+        "a checkpoint renews the vocabulary",
+        "plan/generative.py",
+        "if first in entry.renewals and entry.vocabulary:",
+        "if first and entry.vocabulary:",
+        "tests/retrieval/test_generative_plan.py::test_a_checkpoint_on_the_way_renews_nothing",
+    ),
 ]

@@ -90,6 +90,16 @@ def test_another_decoding_reads_the_last_checkpoint() -> None:
     assert json.loads(job.spec)["decoding"]["mode"] == "all"
 
 
+def test_a_decoding_may_read_a_checkpoint_that_is_kept() -> None:
+    kept = {name: entry.model_copy(update={"checkpoints": [4]}) for name, entry in trained().items()}
+    name = decoding().of
+    one = decoding(of=f"{name}@4")
+    assert decoding_job(kept, "early", one).inputs["retriever"] == [f"retriever_models/{name}@4"]
+    assert not list(decoding_references(kept, "r", one))
+    ((place, said),) = decoding_references(kept, "r", decoding(of=f"{name}@3"))
+    assert place == "r.of" and f"is kept at steps 4, 8, 10 only: add 3 to retrievers.{name}.checkpoints" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

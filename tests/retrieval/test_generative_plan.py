@@ -112,3 +112,21 @@ def test_a_vocabulary_needs_its_set() -> None:
     (unknown,) = vocabulary_references("rows", VOCABULARIES["rows"], models={}, sets=["world"])
     assert unknown[0] == "vocabularies.rows.set"
     assert "'s', which is no retrieval set" in unknown[1]
+
+
+def test_a_checkpoint_on_the_way_renews_nothing() -> None:
+    made = jobs(checkpoints=[4], refresh_steps=6)
+    assert list(made) == [
+        "retriever_models/r@4",
+        "retriever_models/r@6",
+        "vocabularies/r@6",
+        "retriever_models/r@10",
+        "retrieval/r",
+    ]
+    assert made["retriever_models/r@6"].inputs == {
+        "start": ["retriever_models/r@4"],
+        "vocabulary": ["vocabularies/rows"],
+        "retrieval_set": SET,
+    }
+    with pytest.raises(ValidationError, match=r"checkpoints \[11\] lie after the last step \(10\)"):
+        jobs(checkpoints=[11])

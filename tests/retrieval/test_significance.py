@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lineage.claims.statistics import holm
+from lineage.retrieval.scoring import difference_rows
 from lineage.retrieval.significance import compare, means, sign_flip
+from lineage.retrieval.tables import QueryRow
 
 
 def test_equal_retrievers_do_not_differ() -> None:
@@ -86,3 +89,23 @@ def test_queries_without_a_value_are_left_out() -> None:
     assert found.value.tolist() == pytest.approx([1 / 2, 1 / 3])
     assert found.num_queries.tolist() == [2, 3]
     assert 0 <= found.low[0] <= 0.5 <= found.high[0] <= 1
+
+
+def test_differences_are_corrected_over_all_pairs_of_one_measure_and_group() -> None:
+    queries = [
+        QueryRow(f"q{n}", "", "test", "described", n < 30, None, [], None, [], None, None, 1.0) for n in range(60)
+    ]
+    shares = {"a": 0.9, "b": 0.5, "c": 0.4}
+    values = {
+        name: {
+            one.id: {"hits@1": float(n < 60 * share), "mrr@10": float(n % 7 < share)} for n, one in enumerate(queries)
+        }
+        for name, share in shares.items()
+    }
+    found = difference_rows(values, queries, ["hits@1", "mrr@10"], samples=500, seed=0)
+    families = found.groupby(["documents", "measure"])
+    assert len(families) == 6 and {len(family) for _, family in families} == {3}
+    for _, family in families:
+        assert family.p_holm.tolist() == holm(family.p.tolist())
+    whole = found[(found.documents == "all") & (found.measure == "hits@1")]
+    assert (whole.p_holm > whole.p).any()
