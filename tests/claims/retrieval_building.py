@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lineage.claims.retrieval.study import Study
@@ -156,8 +155,3 @@ def rivals(named: Mapping[str, Made]) -> dict[str, list[str]]:
 
 
 STARTS = {"contextual": "contextual", "bi_encoder": "dense", "bm25": "bm25"}
-
-
-def shares(table: pd.DataFrame, retriever: str) -> np.ndarray:
-    """Hits@1 of a retriever's test queries."""
-    return table[(table.retriever == retriever) & (table.split == "test")]["hits@1"].to_numpy()

@@ -88,7 +88,8 @@ def difference_rows(
         figures = np.hstack([arrays[first] - arrays[second] for first, second in pairs])
         found = means(figures, group.clusters, samples=samples, seed=seed)
         p = sign_flip(figures, group.clusters, samples=samples, seed=seed)
-        corrected = np.apply_along_axis(holm, 0, p.reshape(len(pairs), len(measures))).ravel()
+        families = p.reshape(len(pairs), len(measures)).T
+        corrected = np.array([holm(family.tolist()) for family in families]).T.ravel()
         for figure, (pair, measure) in enumerate((pair, measure) for pair in pairs for measure in measures):
             interval = (found.value[figure], found.low[figure], found.high[figure], p[figure], corrected[figure])
             counts = (found.num_queries[figure], found.num_clusters)

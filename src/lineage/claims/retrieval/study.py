@@ -75,16 +75,18 @@ class Study:
     def _rows(self, retriever: str, of: Queries) -> pd.DataFrame:
         """Rows of one retriever in order of the queries' ids: the same for every retriever."""
         table = self.queries.get(of.set)
-        mine = None if table is None else table[(table.retriever == retriever) & (table.split == of.split)]
-        if mine is None or mine.empty:
+        if table is None:
+            raise NotMeasured(f"no retriever was scored on `{of.set}`")
+        counted = table["retriever"].eq(retriever).to_numpy() & table["split"].eq(of.split).to_numpy()
+        if not counted.any():
             raise NotMeasured(f"retriever {retriever} was not scored on the {of.split} queries of `{of.set}`")
         if of.set == self.config.set and self.config.kind is not None:
-            mine = mine[mine.kind == self.config.kind]
+            counted &= table["kind"].eq(self.config.kind).to_numpy()
         if of.documents != "all":
-            mine = mine[mine.seen == (of.documents == "seen")]
-        if mine.empty:
+            counted &= table["seen"].eq(of.documents == "seen").to_numpy()
+        if not counted.any():
             raise NotMeasured(f"no {of.split} query of `{of.set}` is about {of.documents} documents")
-        return mine.sort_values("query")
+        return table.loc[counted].sort_values("query")
 
     def _draws(self, rows: pd.DataFrame) -> Draws:
         clusters = tuple(cluster or query for cluster, query in zip(rows["cluster"], rows["query"], strict=True))

@@ -53,7 +53,7 @@ def dots(table: pa.Table, words: Words) -> Chart:
 
 def _panel(
     mine: list[Row], series: list[str], words: Words, legend: marks.Legend, shape: alt.Shape, place: int
-) -> alt.LayerChart:
+) -> Chart:
     categories = in_order([row["category"] for row in mine], ())
     x = alt.X(
         "value:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=alt.Axis(format="%", tickCount=5), title=words.x
