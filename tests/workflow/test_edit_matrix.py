@@ -1078,6 +1078,7 @@ MODULES: dict[str, set[str]] = {
     "plan": set(),
     "external": set(),
     "config.experiment": set(),
+    "config.names": CLAIMS | STUDY | INSIDE | RETRIEVED,
     "config.load": set(),
     "config.references": set(),
     "config.tuning_references": set(),

@@ -15,6 +15,7 @@ from lineage.cli.clean import clean
 from lineage.cli.costs import costs
 from lineage.cli.diff import diff
 from lineage.cli.merge import merge
+from lineage.cli.retrievers import retrievers
 from lineage.cli.runs import runs
 from lineage.cli.search import search
 from lineage.cli.show_batch import show_batch
@@ -54,6 +55,7 @@ app.command()(costs)
 app.command()(watch)
 app.command()(chat)
 app.command()(search)
+app.command()(retrievers)
 app.command()(merge)
 app.command()(verify)
 app.command()(clean)
