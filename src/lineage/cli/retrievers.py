@@ -11,6 +11,8 @@ from lineage.errors import UserError
 
 STAGE = "retrieval_study"
 _CHOSEN = "chosen"
+_FIRST = ("set", "retriever", "arm", "Hits@1", "Hits@1, seen", "Hits@1, unseen", "Hits@10", "R-precision", "MRR@10")
+"""Columns in their order; those that are not named follow."""
 
 
 def retrievers(
@@ -40,10 +42,14 @@ def retrievers(
     if as_json:
         show_json(told)
         return
-    keys = [key for key in told[0] if key != _CHOSEN]
+    keys = sorted((key for key in told[0] if key != _CHOSEN), key=_place)
     numbers = ("queries", "index bytes", "milliseconds a query")
     headings = [f"{key}#" if key in numbers else key for key in keys]
     show_table(headings, [[_cell(row, key) for key in keys] for row in told], title=str(project.root))
+
+
+def _place(key: str) -> int:
+    return _FIRST.index(key) if key in _FIRST else len(_FIRST)
 
 
 def _cell(row: dict[str, Any], key: str) -> str:

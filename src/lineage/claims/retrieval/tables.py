@@ -111,7 +111,11 @@ def retrievers(study: Study) -> pa.Table:
         for arm in roles.arms:
             for documents, words in _DOCUMENTS.items():
                 rows += _point(
-                    name, arm, words, lambda of, arm=arm: _arm(study, arm, of), Queries(name, documents=documents)
+                    name,
+                    arm.replace("_", " "),
+                    words,
+                    lambda of, arm=arm: _arm(study, arm, of),
+                    Queries(name, documents=documents),
                 )
     return pa.Table.from_pylist(rows, schema=SERIES)
 
