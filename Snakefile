@@ -64,9 +64,17 @@ rule inside:
 
 
 rule retrieval:
-    "Make every retriever, search every retrieval set and compare what was found."
+    "Make every retriever, search every retrieval set, compare what was found, and read it where there is a reader."
     input:
-        manifests("data/retrieval/", "retrieval/", "retrieval_scores/", "analysis/bottleneck", "analysis/retrieval"),
+        manifests(
+            "data/retrieval/",
+            "retrieval/",
+            "retrieval_scores/",
+            "analysis/bottleneck",
+            "forecasts/reading",
+            "analysis/reading",
+            "analysis/retrieval",
+        ),
 
 
 onsuccess:
