@@ -12,7 +12,9 @@ from lineage.config.names import ModelReference
 
 DesignName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Small letters, digits and underscores."""
-SafetyStudyNull = Literal["none", "permuted_labels", "noise_pictures", "permuted_hazards", "equal_exposures"]
+SafetyStudyNull = Literal[
+    "none", "permuted_labels", "noise_pictures", "permuted_hazards", "equal_exposures", "one_sense"
+]
 
 
 class SafetyRoles(Frozen):
