@@ -114,6 +114,10 @@ def test_a_forecast_without_a_crossing_can_be_wrong_and_cannot_be_right_by_luck(
     assert x3.crossing_against_forecast(study(forecast=never)).value == pytest.approx(
         WHERE - float(doublings(64)), abs=0.15
     )
+    always = foretelling(bm25=-np.inf)
+    assert x3.crossing_against_forecast(study(forecast=always)).value == pytest.approx(
+        WHERE - float(doublings(0)), abs=0.15
+    )
     late = {("retrieved", "bm25"): lambda level: 0.8}
     with pytest.raises(NotMeasured, match="near the end of the levels"):
         x3.crossing_against_forecast(study(late, forecast=never))

@@ -128,6 +128,23 @@ def test_an_arm_with_more_trials_is_compared_as_if_it_had_as_many() -> None:
     assert found["contextual"].value == pytest.approx((0.9 + 0.7) / 2)
 
 
+def test_an_arm_that_is_not_trained_takes_no_trial_from_its_rival() -> None:
+    two = study(EARLY, roles={**ROLES, "contextual": ["early", "late"]})
+    found = arms(two, ["contextual", "bm25"], of=Queries("world", documents="seen"))
+    assert found["contextual"].value == pytest.approx(0.7)
+
+
+def test_failed_optimisation_is_no_bottleneck() -> None:
+    poor = study(recall={"table": (0.6, 0.7), "bi_encoder": (0.4, 0.5), "generative": (0.95, 1.0)})
+    row = measured(poor, "R8", "generation against the bi-encoder")
+    assert row.value is None and row.gate_value == pytest.approx(0.7)
+
+
+def test_gaps_of_arms_that_read_other_text_are_not_compared() -> None:
+    other = study(trained={"ordinary": {"text": "titles"}})
+    assert measured(other, "R5", "smaller gap").value is None
+
+
 def test_what_was_spent_on_an_arm_is_what_its_longest_trial_took() -> None:
     roles = {**ROLES, "contextual": ["early", "late"]}
     kept = study(EARLY, roles=roles, trained={"early": {"steps": 300, "pairs": 19200}})

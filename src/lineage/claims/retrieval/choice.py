@@ -15,6 +15,8 @@ from lineage.evaluation.pareto import chosen_share
 
 EQUAL_BUDGET = 0.98
 """Least ratio of the fewest to the most steps (and pairs) of training behind arms that are compared."""
+FIXED = frozenset({"bm25", "nearest"})
+"""Arms that take no steps of their own: there is nothing to try, so their one figure takes no trial from a rival."""
 HEADROOM = Gate("the better arm's figure: at floor or ceiling nobody tells arms apart", at_least=0.05, at_most=0.95)
 Check = Callable[[Study, list[str]], None]
 
@@ -37,13 +39,16 @@ def arm_figure(study: Study, arm: str, measure: str = HITS, *, of: Queries, num_
 
 
 def arms(study: Study, names: Sequence[str], measure: str = HITS, *, of: Queries) -> dict[str, Resampled]:
-    """Figures of several arms with as many trials each as the one with fewest has.
+    """Figures of several arms with as many trials each as the trained one with fewest has.
 
     Raises:
         NotMeasured: an arm has no trial.
     """
-    num_trials = min(len(study.trials(name, set=of.set)) for name in names)
-    return {name: arm_figure(study, name, measure, of=of, num_trials=num_trials) for name in names}
+    counts = {name: len(study.trials(name, set=of.set)) for name in names}
+    fewest = min((count for name, count in counts.items() if name not in FIXED), default=1)
+    return {
+        name: arm_figure(study, name, measure, of=of, num_trials=min(count, fewest)) for name, count in counts.items()
+    }
 
 
 def chosen(study: Study, arm: str, *, set: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from lineage.claims.claim import Claim, Measured, Row
-from lineage.claims.retrieval.choice import HEADROOM, arms, check_budget, difference
+from lineage.claims.retrieval.choice import HEADROOM, arms, check_budget, check_same, difference
 from lineage.claims.retrieval.study import HITS, Queries, Study, measured
 from lineage.claims.statistics import above
 from lineage.evaluation.paired import Resampled
@@ -31,6 +31,8 @@ def smaller_gap(study: Study, *, of: str, than: str) -> Measured:
     for name in (of, than):
         study.trials(name)
     check_budget(study, [of, than])
+    for what in SAME:
+        check_same(study, [of, than], what)
     found, best = gaps(study, [of, than])
     return measured(found[than] - found[of], gate=best)
 

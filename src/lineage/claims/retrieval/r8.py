@@ -31,7 +31,14 @@ def recall(study: Study, arm: str, *, widest: bool = False) -> float:
 
 
 def at_smallest(study: Study, *, of: str, minus: str) -> Measured:
-    """Recall of one arm minus that of another at the smallest width."""
+    """Recall of one arm minus that of another at the smallest width.
+
+    Raises:
+        NotMeasured: free vectors of the largest width miss pairs, so that a small figure may be failed optimisation.
+    """
+    reached = recall(study, TABLE, widest=True)
+    if not LEARNT.passes(reached):
+        raise NotMeasured(LEARNT.text, reached)
     return Measured(recall(study, of) - recall(study, minus), gate=recall(study, TABLE))
 
 

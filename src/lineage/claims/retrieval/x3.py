@@ -95,7 +95,7 @@ def crossing_seen(study: Study) -> Measured:
 def crossing_against_forecast(study: Study) -> Measured:
     """Doublings from the forecast crossing to the one that was seen.
 
-    Where none is foretold up to the highest level, the forecast is taken to lie there: the error is then at least that.
+    Where none is foretold within the levels, the forecast is taken to lie at that end: the error is then at least that.
 
     Raises:
         NotMeasured: no crossing was seen; or none was foretold, and the one that was seen is too near to the end of the
@@ -106,7 +106,8 @@ def crossing_against_forecast(study: Study) -> Measured:
     told = _beside(study, run, found.value)
     forecast, naive = told["forecast"], told["naive"]
     if forecast is None:
-        forecast = float(doublings(_answers(study, CLOSED).known_levels[-1]))
+        levels = _answers(study, CLOSED).known_levels
+        forecast = float(doublings(levels[-1] if _foretold_crossing(study, run)["value"] > 0 else levels[0]))
         if abs(found.value - forecast) <= DOUBLINGS:
             words = f"no crossing was foretold, and one was seen at {exposures_at(found.value):.1f} exposures"
             raise NotMeasured(f"{words}, near the end of the levels", found.value)
@@ -114,9 +115,15 @@ def crossing_against_forecast(study: Study) -> Measured:
     return measured(found - forecast, gate=gate, forecast=0.0, naive=shifted)
 
 
+def _foretold_crossing(study: Study, run: str) -> dict:
+    """The forecast of one retriever; infinite where reading stays ahead, -infinite where parameters always are."""
+    [row] = [one for one in _foretold(study, foretold.CROSSING) if one["run"] == run]
+    return row
+
+
 def _beside(study: Study, run: str, value: float) -> dict[str, float | None]:
     """Forecast and naive crossing in doublings; None where none is foretold, or at infinity."""
-    [row] = [one for one in _foretold(study, foretold.CROSSING) if one["run"] == run]
+    row = _foretold_crossing(study, run)
     naives = [one for name in foretold.NAIVES if (one := row[name]) is not None and math.isfinite(one)]
     return {
         "forecast": row["value"] if math.isfinite(row["value"]) else None,
