@@ -238,9 +238,9 @@ BUGS = [
     ),
     Bug(
         "an interval of 68 %",
-        "evaluation/statistics.py",
-        "[0.025, 0.975]",
-        "[0.16, 0.84]",
+        "analysis/bootstrap.py",
+        "    tail = (1 - LEVEL) / 2",
+        "    tail = 0.16",
         "tests/evaluation/test_statistics.py::test_intervals_cover_the_truth_about_as_often_as_they_say",
     ),
     Bug(
