@@ -41,17 +41,16 @@ site: $(VENV)/installed-dev
 pins: $(VENV)/installed-dev
 	$(BIN)/python envs/pin.py
 
-# Python compiles what it imports; compiling all of torch takes longer than the rest of the installation.
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed-cpu $(VENV)/installed-gpu: $(VENV)/installed-%: envs/%.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 $(VENV)/installed-dev: envs/dev.txt $(VENV)/installed-$(ENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 clean-venv:
