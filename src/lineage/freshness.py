@@ -165,18 +165,29 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, int, list[str]]]:
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             todo.extend(node.orelse)
         else:
-            todo.extend(ast.iter_child_nodes(node))
+            todo.extend(_inside(node))
 
 
 def _strip(tree: ast.Module) -> ast.Module:
     """The tree without bare strings: docstrings of modules, classes, functions and attributes."""
-    for node in ast.walk(tree):
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
         for name in ("body", "orelse", "finalbody"):
             block = getattr(node, name, None)
             if isinstance(block, list):
                 kept = [statement for statement in block if not _is_bare_string(statement)]
                 setattr(node, name, kept)
+        todo.extend(_inside(node))
     return tree
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    """Statements, exception handlers and cases of a block; expressions hold neither imports nor blocks."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        block = getattr(node, name, None)
+        if isinstance(block, list):
+            yield from block
 
 
 def _is_bare_string(statement: ast.AST) -> bool:
